@@ -104,7 +104,7 @@ class Timeline(inference.Timeline):
 
         docs/SCHEMA.md lists formats and suffixes. Raises EmorecError if there is no such format.
         """
-        formats.of_file(Path(path), format).write(self, Path(path))
+        formats.find_format(Path(path), format).write(self, Path(path))
 
     def plot(self, style: str = "stacked") -> alt.LayerChart:
         """An Altair chart over time, with the evidence below.
@@ -160,7 +160,7 @@ class Timeline(inference.Timeline):
 
         ``markers`` is as in ``with_markers``; None takes those of the timeline. Raises EmorecError.
         """
-        return marker_output.around(self if markers is None else self.with_markers(markers), before, after)
+        return marker_output.average_around(self if markers is None else self.with_markers(markers), before, after)
 
     def __repr__(self) -> str:
         return f"<{sentence(self)}>"

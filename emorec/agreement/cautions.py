@@ -1,12 +1,11 @@
-"""What a comparison of labels with a result cautions against, in sentences."""
+"""Sentences that warn about the labels, or about what a comparison of them with a result can tell."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from emorec.agreement import labels as hand
 from emorec.agreement import statistics
-from emorec.agreement.labels import Labels
+from emorec.agreement.labels import MAX_NAMED, Labels, seconds_with_two_emotions
 from emorec.agreement.measures import LEAST_BLOCKS, MAX_SHIFT, Agreement, Shift
 from emorec.agreement.results import Rows
 from emorec.emotions import EMOTIONS
@@ -20,48 +19,48 @@ SHORT_LABELS = "Most labels are shorter than the rows of the result; a smaller s
 TOO_FAR = "The labels reach {labels:,.1f} s, but the result ends at {result:,.1f} s; {guess}"
 MILLISECONDS = "are they in milliseconds?"
 OTHER_LENGTH = "do they belong to this recording?"
-SHOWN = 0.05  # seconds; less is 0.0 in words
-FAR_SECONDS, FAR_SHARE = 10.0, 0.1  # that labels may reach beyond the end of the result without a word; both
+SHOWN = 0.05  # seconds; less would be shown as 0.0
+# How far labels may reach beyond the end of the result without a warning: the larger of seconds and share of its
+# length.
+FAR_SECONDS, FAR_SHARE = 10.0, 0.1
+MILLISECONDS_FROM = 100  # labels that reach so many times beyond the end of the result are probably in milliseconds
 TWO_EMOTIONS = "{seconds:.1f} s have labels of two emotions; a row in which neither covers more time is left out."
 
 
-def of_labels(read: Labels, found: list[tuple[Rows, Labels]]) -> list[str]:
-    """Sentences about the labels of one recording; ``found`` are its rows and labels that belong together."""
-
-    def listed(texts: dict[str, float]) -> str:
-        parts = [f"{text!r} ({seconds:.1f} s)" for text, seconds in texts.items()]
-        return ", ".join(parts[: hand.MAX_NAMED]) + (" and others" if len(parts) > hand.MAX_NAMED else "")
-
-    step = float(np.median(np.concatenate([rows.end - rows.start for rows, _ in found])))
-    last, ends = float(read.end.max()), max(float(rows.end.max()) for rows, _ in found)
-    both = sum(hand.of_two(labels) for _, labels in found)
-    return [
-        *([UNKNOWN_LABELS.format(labels=listed(read.unknown))] if read.unknown else []),
-        *([LEFT_OUT.format(labels=listed(read.left_out))] if read.left_out else []),
-        *([_too_far(last, ends)] if last - ends > max(FAR_SECONDS, FAR_SHARE * ends) else []),
-        *([TWO_EMOTIONS.format(seconds=both)] if both >= SHOWN else []),
-        *([SHORT_LABELS] if np.median(read.end - read.start) < step else []),
-    ]
-
-
-def _too_far(last: float, ends: float) -> str:
-    guess = MILLISECONDS if last >= 100 * ends else OTHER_LENGTH
-    return TOO_FAR.format(labels=last, result=ends, guess=guess)
+def label_cautions(read: Labels, pairs: list[tuple[Rows, Labels]]) -> list[str]:
+    """Sentences about the labels of one recording; ``pairs`` are its rows and the labels that belong to them."""
+    step = float(np.median(np.concatenate([rows.end - rows.start for rows, _ in pairs])))
+    last_label, last_row = float(read.end.max()), max(float(rows.end.max()) for rows, _ in pairs)
+    two_emotions = sum(seconds_with_two_emotions(labels) for _, labels in pairs)
+    found = []
+    if read.unknown:
+        found.append(UNKNOWN_LABELS.format(labels=_list_labels(read.unknown)))
+    if read.left_out:
+        found.append(LEFT_OUT.format(labels=_list_labels(read.left_out)))
+    if last_label - last_row > max(FAR_SECONDS, FAR_SHARE * last_row):
+        guess = MILLISECONDS if last_label >= MILLISECONDS_FROM * last_row else OTHER_LENGTH
+        found.append(TOO_FAR.format(labels=last_label, result=last_row, guess=guess))
+    if two_emotions >= SHOWN:
+        found.append(TWO_EMOTIONS.format(seconds=two_emotions))
+    if np.median(read.end - read.start) < step:
+        found.append(SHORT_LABELS)
+    return found
 
 
-def of_agreement(labelled: np.ndarray, every: Agreement, shift: Shift) -> list[str]:
-    """Sentences about the agreement of rows with these labels (N,)."""
+def agreement_cautions(labelled: np.ndarray, every: Agreement, shift: Shift) -> list[str]:
+    """Sentences about the agreement of rows with these labels (N,), indices into EMOTIONS."""
+    found = []
     named = len(np.unique(labelled))
-    return [
-        *([FEW_LABELLED.format(count=named)] if named < len(EMOTIONS) else []),
-        *(
-            [NO_INTERVAL.format(blocks=LEAST_BLOCKS, seconds=statistics.SHORTEST_BLOCK)]
-            if every.blocks < LEAST_BLOCKS
-            else []
-        ),
-        *(
-            [AT_THE_EDGE]
-            if every.blocks >= LEAST_BLOCKS and shift.fits and abs(shift.seconds) >= MAX_SHIFT - 1e-6
-            else []
-        ),
-    ]
+    if named < len(EMOTIONS):
+        found.append(FEW_LABELLED.format(count=named))
+    if every.blocks < LEAST_BLOCKS:
+        found.append(NO_INTERVAL.format(blocks=LEAST_BLOCKS, seconds=statistics.SHORTEST_BLOCK))
+    elif shift.fits and abs(shift.seconds) >= MAX_SHIFT - 1e-6:
+        found.append(AT_THE_EDGE)
+    return found
+
+
+def _list_labels(seconds: dict[str, float]) -> str:
+    """Labels with the seconds of each, at most MAX_NAMED."""
+    parts = [f"{text!r} ({length:.1f} s)" for text, length in seconds.items()]
+    return ", ".join(parts[:MAX_NAMED]) + (" and others" if len(parts) > MAX_NAMED else "")

@@ -10,7 +10,7 @@ import altair as alt
 import numpy as np
 
 from emorec import files
-from emorec.agreement.measures import LEAST_BLOCKS, Compared
+from emorec.agreement.measures import LEAST_BLOCKS, ComparisonData
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.output import chart_axes, chart_hatch, chart_marks
 from emorec.output.chart_data import SURE, UNSURE, rounded
@@ -23,7 +23,7 @@ BLUE = "#0072B2"
 MAX_LANES = 8  # persons whose lanes are drawn
 
 
-def comparison_chart(comparison: Compared) -> alt.VConcatChart:
+def comparison_chart(comparison: ComparisonData) -> alt.VConcatChart:
     """Lanes of labels and result over time, if they are of one recording, above three panels."""
     below = alt.hconcat(_confusion(comparison), _calibration(comparison), _shifts(comparison), spacing=50)
     every = comparison.every
@@ -44,7 +44,7 @@ def comparison_chart(comparison: Compared) -> alt.VConcatChart:
     )
 
 
-def _lanes(comparison: Compared) -> Any:
+def _lanes(comparison: ComparisonData) -> Any:
     persons = list(dict.fromkeys(comparison.persons.tolist()))
     several = len(np.unique(comparison.start)) < len(comparison.start)
     span = float(comparison.start.min()), float(comparison.end.max())
@@ -88,8 +88,10 @@ def _lanes(comparison: Compared) -> Any:
     return alt.layer(rectangles, hatching).properties(width=WIDTH, height=LANE * len(lanes))
 
 
-def _boxes(comparison: Compared, rows: np.ndarray, lane: str, values: np.ndarray, place: int) -> list[dict[str, Any]]:
-    """A rectangle for each run of rows with the same value; ``place`` is the lane's, counted from the top."""
+def _boxes(
+    comparison: ComparisonData, rows: np.ndarray, lane: str, values: np.ndarray, place: int
+) -> list[dict[str, Any]]:
+    """A rectangle for each run of rows with the same value; ``place`` is the number of the lane from the top."""
     boxes: list[dict[str, Any]] = []
     for index in np.flatnonzero(rows):
         if not values[index]:
@@ -107,7 +109,7 @@ def _boxes(comparison: Compared, rows: np.ndarray, lane: str, values: np.ndarray
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a result, as ``chart_hatch`` takes them."""
+    """The rows of a result, as ``chart_hatch.strokes`` needs them."""
 
     start: np.ndarray
     end: np.ndarray
@@ -115,7 +117,9 @@ class _Rows:
     sure: np.ndarray
 
 
-def _strokes(comparison: Compared, rows: np.ndarray, span: tuple[float, float], place: int) -> list[dict[str, Any]]:
+def _strokes(
+    comparison: ComparisonData, rows: np.ndarray, span: tuple[float, float], place: int
+) -> list[dict[str, Any]]:
     """The hatching of the unsure rows of a result, in the lane at this place."""
     known = (comparison.dominant[rows] != "").astype(float)
     data = _Rows(comparison.start[rows], comparison.end[rows], known, comparison.is_sure[rows])
@@ -126,7 +130,7 @@ def _strokes(comparison: Compared, rows: np.ndarray, span: tuple[float, float], 
     ]
 
 
-def _confusion(comparison: Compared) -> Any:
+def _confusion(comparison: ComparisonData) -> Any:
     counts = comparison.every.confusion
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labelled = [index for index in range(len(EMOTIONS)) if counts[index].sum()]
@@ -153,7 +157,7 @@ def _confusion(comparison: Compared) -> Any:
     return alt.layer(fill, text).properties(width=PANEL, height=PANEL, title=title).resolve_scale(color="independent")
 
 
-def _calibration(comparison: Compared) -> Any:
+def _calibration(comparison: ComparisonData) -> Any:
     bins = [
         {"confidence": rounded(each.confidence), "accuracy": rounded(each.accuracy), "rows": each.count}
         for each in comparison.every.calibration
@@ -179,7 +183,7 @@ def _calibration(comparison: Compared) -> Any:
     return alt.layer(ideal, line, points).properties(width=PANEL, height=PANEL, title=title)
 
 
-def _shifts(comparison: Compared) -> Any:
+def _shifts(comparison: ComparisonData) -> Any:
     shift = comparison.shift
     tried = [
         {"seconds": rounded(seconds), "kappa": rounded(kappa)}
@@ -199,7 +203,7 @@ def _shifts(comparison: Compared) -> Any:
         .mark_rule(color="#D55E00", strokeDash=[4, 4])
         .encode(x="seconds:Q")
     )
-    told = shift.fits and comparison.every.blocks >= LEAST_BLOCKS
-    words = f"Best shift {shift.seconds:+.1f} s".replace("-", "−") if told else "No shift fits clearly better"
+    is_shown = shift.fits and comparison.every.blocks >= LEAST_BLOCKS
+    words = f"Best shift {shift.seconds:+.1f} s".replace("-", "−") if is_shown else "No shift fits clearly better"
     title = alt.TitleParams(words, fontSize=13)
-    return alt.layer(line, *([best] if told else [])).properties(width=PANEL, height=PANEL, title=title)
+    return alt.layer(line, *([best] if is_shown else [])).properties(width=PANEL, height=PANEL, title=title)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from emorec import files
 from emorec._version import __version__
 from emorec.agreement import text
-from emorec.agreement.measures import Agreement, Compared
+from emorec.agreement.measures import Agreement, ComparisonData
 from emorec.agreement.statistics import Estimate
 from emorec.emotions import EMOTIONS
 from emorec.output import spreadsheets
@@ -27,15 +27,15 @@ DIGITS = 6
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Compared):
-    """A result beside the labels that people gave to the same recording; ``Compared`` describes the numbers.
+class Comparison(ComparisonData):
+    """A result beside the labels that people gave to the same recording; ``ComparisonData`` describes its attributes.
 
     Printed, it is a table. Every method that writes a file writes it completely or not at all, and raises EmorecError
     if it cannot be written.
     """
 
     def __str__(self) -> str:
-        return text.of(self)
+        return text.comparison_text(self)
 
     def __repr__(self) -> str:
         return f"<Comparison of {self.result} with {self.labels}: alpha {self.every.alpha}, {self.every.rows} rows>"
@@ -53,8 +53,8 @@ class Comparison(Compared):
             "compared_seconds": _number(self.compared_seconds),
             "compared_share": _number(self.compared_share),
             "emotions": list(EMOTIONS),
-            "all": _agreement(self.every),
-            "sure": _agreement(self.sure),
+            "all": _agreement_dict(self.every),
+            "sure": _agreement_dict(self.sure),
             "shift": {
                 "seconds": _number(self.shift.seconds),
                 "kappa": _number(self.shift.kappa),
@@ -67,7 +67,7 @@ class Comparison(Compared):
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
         """``to_dict`` as JSON text, also written to ``path`` if one is given. Raises EmorecError."""
-        return _written(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", path)
+        return _write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", path)
 
     def to_csv(self, path: str | PathLike[str] | None = None) -> str:
         """Every row with its label as CSV text, also written to ``path`` if one is given. Raises EmorecError."""
@@ -81,7 +81,7 @@ class Comparison(Compared):
             times = (round(float(start), DIGITS), round(float(end), DIGITS))
             cells = [*times, person, label, dominant, _number(confidence), str(bool(sure)).lower(), compared]
             writer.writerow([*cells, *([spreadsheets.cell(str(self.recordings[row]))] if many else [])])
-        return _written(out.getvalue(), path)
+        return _write_text(out.getvalue(), path)
 
     def plot(self) -> alt.VConcatChart:
         """An Altair chart: labels and result over time, confusion, calibration, and the fit of every shift."""
@@ -97,8 +97,10 @@ class Comparison(Compared):
         files.write_result(Path(path), chart_files.content(self.plot(), Path(path).suffix.lower()[1:]))
 
 
-def _agreement(agreement: Agreement) -> dict[str, Any]:
-    measures = {name: _estimate(getattr(agreement, name)) for name in ("alpha", "kappa", "accuracy", "mean_recall")}
+def _agreement_dict(agreement: Agreement) -> dict[str, Any]:
+    measures = {
+        name: _estimate_dict(getattr(agreement, name)) for name in ("alpha", "kappa", "accuracy", "mean_recall")
+    }
     labelled, given = agreement.confusion.sum(axis=1), agreement.confusion.sum(axis=0)
     return {
         "rows": agreement.rows,
@@ -110,7 +112,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
                 "emotion": name,
                 "labelled": int(labelled[index]),
                 "result": int(given[index]),
-                "recall": _estimate(agreement.recall[name]),
+                "recall": _estimate_dict(agreement.recall[name]),
                 "precision": _number(agreement.precision[name]),
             }
             for index, name in enumerate(EMOTIONS)
@@ -124,7 +126,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
     }
 
 
-def _estimate(estimate: Estimate) -> dict[str, float | None]:
+def _estimate_dict(estimate: Estimate) -> dict[str, float | None]:
     return {"value": _number(estimate.value), "low": _number(estimate.low), "high": _number(estimate.high)}
 
 
@@ -132,7 +134,7 @@ def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else round(float(value), DIGITS)
 
 
-def _written(text: str, path: str | PathLike[str] | None) -> str:
+def _write_text(text: str, path: str | PathLike[str] | None) -> str:
     if path is not None:
         files.write_result(Path(path), text.encode())
     return text

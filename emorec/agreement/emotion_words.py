@@ -1,4 +1,4 @@
-"""The words that annotators use for the seven emotions."""
+"""The meanings of labels: which of the seven emotions a word of an annotator stands for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from emorec.emotions import EMOTIONS, FOLDING
 from emorec.errors import EmorecError
 
-# Beside the labels of data sets. Only words that mean the same: "smile" or "stressed" are for the user to decide.
+# In addition to the labels of data sets. Only words with the same meaning: "smile" or "stressed" is left to the user.
 SYNONYMS = {
     "angry": ("ang", "mad", "furious", "rage"),
     "disgust": ("dis", "disgusting"),
@@ -28,9 +28,9 @@ WORDS: dict[str, str | None] = FOLDING | {word: emotion for emotion, words in SY
 
 Mapped = Mapping[str, str | list[str] | None] | str | PathLike[str]
 
-DELIMITERS = "\t;,"  # of a table; of several in a line the first counts
+DELIMITERS = "\t;,"  # of a table; if a line has several of them, the first one here counts
 QUOTED = re.compile(r'"[^"]*"')
-NOTHING = ("", "none", "null", "-")  # what stands beside a label without a counterpart
+NOTHING = ("", "none", "null", "-")  # in place of an emotion, for a label without a counterpart
 
 WRONG_PAIR = (
     "The map has {one!r} beside {other!r}, which names none of the seven emotions; "
@@ -40,13 +40,14 @@ UNREADABLE = "The map {name} cannot be read ({reason}); give a JSON or CSV file,
 WRONG_FILE = 'The map {name} must hold an object of labels and emotions, as in {{"Freude": "happy"}}.'
 
 
-def words(given: Mapped | None = None) -> dict[str, str | None]:
-    """The emotion that each label stands for, by the label in lower case; None has no counterpart among the seven.
+def label_meanings(given: Mapped | None = None) -> dict[str, str | None]:
+    """The emotion that each label stands for, by the label in lower case; None if it is none of the seven.
 
-    ``given`` adds labels: a mapping of labels to emotions (None: leave it out), the path of a JSON file with such an
-    object or of a CSV or TSV file with the columns label and emotion, or pairs such as ``happy=Freude,sad=Trauer``. In
-    each the two may also stand in the other order; if both are emotions, they count in the order that is given here, or
-    by the header of the table. A list in a mapping holds the labels of an emotion. Raises EmorecError.
+    ``given`` adds labels: a mapping of labels to emotions (None: leave the label out), the path of a JSON file with
+    such an object or of a CSV or TSV file with the columns label and emotion, or pairs such as
+    ``happy=Freude,sad=Trauer``. Label and emotion may also be in the other order. If both are emotions, the order
+    described here counts, or the header of the table. A list in a mapping holds several labels of one emotion. Raises
+    EmorecError.
     """
     if given is None:
         return dict(WORDS)
@@ -61,7 +62,10 @@ def words(given: Mapped | None = None) -> dict[str, str | None]:
 
 
 def _ordered(one: Any, other: Any) -> tuple[str, str | None]:
-    """A label in lower case and its emotion, whichever of the two comes first; of two emotions the first is a label."""
+    """A label in lower case and its emotion, in either order; if both are emotions, ``one`` is the label.
+
+    Raises EmorecError if neither is an emotion or nothing.
+    """
     one, other = (None if each is None else str(each).strip() for each in (one, other))
     for label, emotion in ((one, other), (other, one)):
         if label and emotion and emotion.lower() in EMOTIONS:
@@ -78,6 +82,7 @@ def _is_nothing(value: Any) -> bool:
 
 
 def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
+    """Labels and emotions of a JSON, CSV or TSV file. Raises EmorecError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() != ".json":
@@ -92,15 +97,17 @@ def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
 
 
 def _pairs_of_table(text: str) -> list[tuple[Any, Any]]:
-    """Labels and emotions of a table, whose header, if it has one, says which column is which. Raises csv.Error.
+    """Labels and emotions of a table; the header, if there is one, names the columns. Raises csv.Error.
 
-    A title may stand above the header, and tables that were put together repeat it.
+    There may be a title above the header, and a table that was joined from several repeats the header.
     """
     lines = text.splitlines()
-    # That of the header, if there is one: a title may have others.
-    having = [(each, line) for line in lines for each in DELIMITERS if each in QUOTED.sub("", line)]
-    of_header = (each for each, line in having if "label" in (cell.strip(' "').lower() for cell in line.split(each)))
-    delimiter = next(of_header, having[0][0] if having else ",")
+    # The delimiter of the header, if there is one: a title may contain other delimiters.
+    with_delimiter = [(each, line) for line in lines for each in DELIMITERS if each in QUOTED.sub("", line)]
+    of_header = (
+        each for each, line in with_delimiter if "label" in (cell.strip(' "').lower() for cell in line.split(each))
+    )
+    delimiter = next(of_header, with_delimiter[0][0] if with_delimiter else ",")
     rows = [dict(enumerate(row)) for row in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, row))]
     label, emotion = 0, 1
     headers = [[cell.strip().lower() for cell in row.values()] for row in rows]
@@ -119,10 +126,10 @@ def _pairs_of_mapping(content: Mapping[str, Any]) -> list[tuple[Any, Any]]:
     return pairs
 
 
-def emotion_of(label: str, known: Mapping[str, str | None]) -> tuple[bool, str | None]:
-    """Whether a label is known, and the emotion that it stands for."""
+def emotion_of(label: str, meanings: Mapping[str, str | None]) -> tuple[bool, str | None]:
+    """Whether a label is known, and the emotion that it stands for, None for none of the seven."""
     word = label.strip().casefold().replace("_", " ")
     for each in (label.strip().casefold(), word):
-        if each in known:
-            return True, known[each]
+        if each in meanings:
+            return True, meanings[each]
     return False, None

@@ -19,7 +19,7 @@ from emorec.errors import EmorecError
 OTHER = len(EMOTIONS)  # the number of a label that is none of the seven
 MAX_NAMED = 8  # labels that a sentence names
 
-NONE_OF_OURS = (
+NO_EMOTION = (
     "{name} has none of the seven emotions as a label, but {labels}; say which is which with --map, "
     "as in --map happy=Freude."
 )
@@ -32,10 +32,10 @@ NO_TIER = "{name} has no tier {tier!r}; it has {tiers}."
 class Labels:
     """The labels of a file, in order of time.
 
-    ``start`` and ``end`` (M,) are in seconds; ``emotion`` (M,) are numbers of EMOTIONS, OTHER for a label without a
-    counterpart; ``persons`` (M,) are texts, "" if a label names nobody. ``tier`` is the tier that was used, "" if there
-    are none. ``unknown`` are the labels that no word stands for, and ``left_out`` those without a counterpart, with
-    their seconds.
+    ``start`` and ``end`` (M,) are in seconds; ``emotion`` (M,) are indices into EMOTIONS, OTHER for a label without a
+    counterpart; ``persons`` (M,) are texts, "" if a label names nobody. ``tier`` is the tier that was used, "" if the
+    file has none. ``unknown`` are the labels whose meaning is not known, and ``left_out`` those that are known to have
+    no counterpart among the seven emotions, each with its total length (s).
     """
 
     name: str
@@ -47,28 +47,28 @@ class Labels:
     unknown: dict[str, float]
     left_out: dict[str, float]
 
-    def chosen(self, which: np.ndarray) -> Labels:
+    def select(self, which: np.ndarray) -> Labels:
         """Some of the labels, by a mask (M,)."""
         parts = (self.start[which], self.end[which], self.emotion[which], self.persons[which])
         return Labels(self.name, *parts, self.tier, self.unknown, self.left_out)
 
 
-def read(path: str | PathLike[str], known: Mapping[str, str | None], tier: str | None = None) -> Labels:
-    """The labels of a file. ``known`` are the words of ``emotion_words.words``.
+def read_labels(path: str | PathLike[str], meanings: Mapping[str, str | None], tier: str | None = None) -> Labels:
+    """The labels of a file; ``meanings`` are those of ``emotion_words.label_meanings``.
 
     ``tier`` is the tier to read; None takes the one that has labels of emotions. Raises EmorecError if the file cannot
     be read, has no such tier, or has none of the seven emotions.
     """
     name = Path(path).name
-    found = _of_tier(name, annotation.read(path), known, tier)
-    long = [each for each in found if each.end > each.start]
+    annotations = _annotations_of_tier(name, annotation.read(path), meanings, tier)
+    long = [each for each in annotations if each.end > each.start]
     if not long:
         raise EmorecError(NO_LENGTH.format(name=name))
-    emotions = [emotion_of(each.text, known) for each in long]
+    emotions = [emotion_of(each.text, meanings) for each in long]
     if not any(emotion for _, emotion in emotions):
         texts = list(dict.fromkeys(each.text for each in long))
         more = f" and {len(texts) - MAX_NAMED} more" if len(texts) > MAX_NAMED else ""
-        raise EmorecError(NONE_OF_OURS.format(name=name, labels=", ".join(map(repr, texts[:MAX_NAMED])) + more))
+        raise EmorecError(NO_EMOTION.format(name=name, labels=", ".join(map(repr, texts[:MAX_NAMED])) + more))
     unknown, left_out = defaultdict[str, float](float), defaultdict[str, float](float)
     for each, (is_known, emotion) in zip(long, emotions, strict=True):
         if emotion is None and each.text:
@@ -89,28 +89,33 @@ def _longest_first(seconds: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(seconds.items(), key=lambda item: -item[1]))
 
 
-def _of_tier(name: str, found: list[Annotation], known: Mapping[str, str | None], tier: str | None) -> list[Annotation]:
-    """The annotations of the tier that was asked for, or of the only one with labels of emotions."""
-    tiers = list(dict.fromkeys(each.tier for each in found))
+def _annotations_of_tier(
+    name: str, annotations: list[Annotation], meanings: Mapping[str, str | None], tier: str | None
+) -> list[Annotation]:
+    """The annotations of the tier that was asked for, or of the one with labels of emotions. Raises EmorecError."""
+    tiers = list(dict.fromkeys(each.tier for each in annotations))
     if tier is not None:
         if tier not in tiers:
             raise EmorecError(NO_TIER.format(name=name, tier=tier, tiers=", ".join(filter(None, tiers)) or "none"))
-        return [each for each in found if each.tier == tier]
-    ours = [each for each in tiers if any(emotion_of(one.text, known)[1] for one in found if one.tier == each)]
-    if len(ours) > 1:
-        raise EmorecError(SEVERAL_TIERS.format(name=name, tiers=", ".join(map(repr, ours))))
-    return [each for each in found if each.tier == ours[0]] if ours else found
+        return [each for each in annotations if each.tier == tier]
+    emotion_tiers = [
+        each for each in tiers if any(emotion_of(one.text, meanings)[1] for one in annotations if one.tier == each)
+    ]
+    if len(emotion_tiers) > 1:
+        raise EmorecError(SEVERAL_TIERS.format(name=name, tiers=", ".join(map(repr, emotion_tiers))))
+    return [each for each in annotations if each.tier == emotion_tiers[0]] if emotion_tiers else annotations
 
 
-def on_rows(labels: Labels, start: np.ndarray, end: np.ndarray, shift: float = 0.0) -> np.ndarray:
+def label_rows(labels: Labels, start: np.ndarray, end: np.ndarray, shift: float = 0.0) -> np.ndarray:
     """The emotion (N,) that was labelled for most of each row, from ``start`` to ``end`` (s); -1 for none.
 
-    An emotion counts if its labels fill at least half of the row, and more of it than those of any other emotion; OTHER
-    if no emotion does, and other labels fill at least half. All labels are moved by ``shift`` (s) first.
+    An emotion is the label of a row if its labels fill at least half of the row, and more of it than the labels of any
+    other emotion. Else it is OTHER if labels without a counterpart fill at least half. All labels are first moved
+    by ``shift`` (s).
     """
     covered = np.stack([_covered(labels, number, start - shift, end - shift) for number in range(OTHER + 1)], axis=1)
     half = (end - start) / 2 - 1e-6
-    # Labels of other things may lie over those of emotions, and be longer; they are no rival of one.
+    # A label of something else may overlap one of an emotion and be longer; the emotion counts all the same.
     emotions, other = covered[:, :OTHER], covered[:, OTHER]
     most = emotions.max(axis=1)
     tied = (emotions >= most[:, None] - 1e-6).sum(axis=1) > 1
@@ -119,7 +124,7 @@ def on_rows(labels: Labels, start: np.ndarray, end: np.ndarray, shift: float = 0
 
 
 def _covered(labels: Labels, number: int, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Seconds (N,) of each range that labels of one emotion cover, overlapping ones once."""
+    """Seconds (N,) of each range, from ``start`` to ``end`` (s), that labels of one emotion cover, overlaps once."""
     chosen = labels.emotion == number
     if not chosen.any():
         return np.zeros(len(start))
@@ -133,7 +138,7 @@ def _covered(labels: Labels, number: int, start: np.ndarray, end: np.ndarray) ->
     return np.interp(end, times, sums) - np.interp(start, times, sums)
 
 
-def of_two(labels: Labels) -> float:
+def seconds_with_two_emotions(labels: Labels) -> float:
     """How many seconds have labels of two or more emotions."""
     edges = np.unique(np.concatenate([labels.start, labels.end]))
     lengths = np.diff(edges)

@@ -1,4 +1,4 @@
-"""What a comparison of a result with labels consists of."""
+"""The numbers of a comparison of a result with labels."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from emorec.agreement.statistics import Bin, Estimate
 
 LEAST_BLOCKS = 5  # for an interval, and to judge a shift
 MAX_SHIFT = 5.0  # seconds by which labels are moved at most
-LEAST_GAIN = 0.05  # of kappa by a shift: of 101 shifts the best one gains a little by chance
+LEAST_GAIN = 0.05  # of kappa by a shift; the best of 101 shifts gains a little by chance
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
     """How far rows agree with their labels.
 
-    ``rows`` were compared, ``seconds`` in all. ``alpha`` is Krippendorff's (nominal), ``kappa`` Cohen's, ``accuracy``
-    the share of equal rows, ``mean_recall`` the unweighted mean of ``recall``, each emotion's share of labelled rows
-    that the result names the same; ``precision`` is the reverse. ``confusion`` (7, 7) counts rows by label and result.
+    ``rows`` is the number of rows that were compared, ``seconds`` their length. ``alpha`` is Krippendorff's (nominal),
+    ``kappa`` Cohen's, ``accuracy`` the share of rows whose label and result are the same. ``recall`` is, for each
+    emotion, the share of the rows with this label whose result is the same, ``precision`` the share of the rows with
+    this result whose label is the same; ``mean_recall`` is the unweighted mean of ``recall``. ``confusion`` (7, 7)
+    counts rows by label and result.
     ``calibration`` is the reliability of the confidence, and ``calibration_error`` its expected calibration error.
     Intervals hold 95 % of resamples of ``blocks`` blocks of time; None is unknown.
     """
@@ -40,10 +42,11 @@ class Agreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """``seconds`` by which the labels fit best when moved (positive: later), with Cohen's ``kappa`` there and as given.
+    """The shift of the labels in time with which they agree best with the result.
 
-    Both are of the rows that are compared with the shift and without. ``tried`` (S,) are all shifts (s), ``kappas``
-    (S,) their kappa on the rows that each compares, NaN if too little is left to compare.
+    ``seconds`` is the shift (positive: later), ``kappa`` is Cohen's kappa with it and ``kappa_as_given`` without it;
+    both count only the rows that can be compared in both cases. ``tried`` (S,) are all shifts (s), ``kappas`` (S,) the
+    kappa of each on all rows that it can compare, NaN if these are too few.
     """
 
     seconds: float
@@ -54,22 +57,22 @@ class Shift:
 
     @property
     def fits(self) -> bool:
-        """Whether the labels fit so much better when moved that it is worth saying."""
+        """Whether the labels agree so much better with the shift that the comparison reports it."""
         if self.kappa is None or self.kappa_as_given is None:
             return False
         return abs(self.seconds) > 1e-9 and self.kappa - self.kappa_as_given >= LEAST_GAIN - 1e-9
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
-class Compared:
+class ComparisonData:
     """A result beside the labels that people gave to the same recording.
 
-    ``every`` compares all rows with evidence and a label, ``sure`` only the sure ones of them. ``labelled_seconds`` of
-    the rows' ``seconds`` have a label of the seven emotions, and ``compared_seconds`` of those also have an emotion in
-    the result, be it only from evidence just before or after. ``notes`` are warnings. The
-    arrays (N,) hold every row: ``start`` and ``end`` (s), ``persons``, the ``label``, the ``dominant`` emotion of the
-    result ("" for none), ``confidence`` (NaN for none) and ``is_sure``. ``recordings`` (N,) are the
-    names of the recordings that the rows are of, empty if all are of one.
+    ``every`` compares all rows with evidence and a label, ``sure`` only the sure rows among them. ``seconds`` is the
+    length of all rows, ``labelled_seconds`` that of the rows with a label of the seven emotions, and
+    ``compared_seconds`` that of the labelled rows which also have an emotion in the result, even if only from evidence
+    just before or after. ``notes`` are warnings. The arrays (N,) hold every row: ``start`` and ``end`` (s),
+    ``persons``, the ``label``, the ``dominant`` emotion of the result ("" for none), ``confidence`` (NaN for none) and
+    ``is_sure``. ``recordings`` (N,) are the names of the rows' recordings, empty if there is only one.
     """
 
     result: str

@@ -1,10 +1,10 @@
-"""The rows of a result, from a timeline or from a file that emorec wrote."""
+"""The rows of a result, from a timeline or from a result file."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, require
 from emorec.inference.timeline import Timeline
-from emorec.output.tables import FORMULA
+from emorec.output.spreadsheets import FORMULA
 from emorec.output.text import plain
 
 UNKNOWN = "{name} is no result that can be compared; give the CSV, JSON, TSV or Parquet file of a recording."
@@ -24,7 +24,7 @@ NOT_OURS = "{name} is no result of emorec: {reason}; give the CSV, JSON, TSV or 
 NO_PARQUET = "{name} needs pyarrow, which is not installed: run pip install pyarrow, or give the CSV or JSON file."
 EMPTY = "{name} has no rows, so there is nothing to compare."
 
-# What "sure" may say. Spreadsheets in other languages save true and false again in theirs.
+# Values of the column "sure". A spreadsheet program in another language saves true and false in that language.
 TRUE = ("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "1", "1.0", "1,0", "yes")
 FALSE = ("false", "falsch", "faux", "falso", "onwaar", "fałsz", "0", "0.0", "0,0", "no", "")
 UNKNOWN_SURE = "The column 'sure' of {name} has {word!r}, which is neither true nor false; such rows count as unsure."
@@ -36,9 +36,9 @@ ResultLike = Timeline | str | PathLike[str]
 class Rows:
     """The rows of a result called ``name``.
 
-    ``start`` and ``end`` (N,) are in seconds. ``dominant`` (N,) are numbers of EMOTIONS, -1 without evidence;
-    ``confidence`` (N,) is NaN there. ``sure`` (N,) is as in a timeline. ``persons`` (N,) are texts, "" for nobody, and
-    ``names`` (N,) those persons' names. ``notes`` are warnings about the file.
+    ``start`` and ``end`` (N,) are in seconds. ``dominant`` (N,) are indices into EMOTIONS, -1 without evidence;
+    ``confidence`` (N,) is NaN there. ``sure`` (N,) is as in a timeline. ``persons`` (N,) are numbers as texts, "" for
+    nobody, and ``names`` (N,) those persons' names. ``notes`` are warnings about the file.
     """
 
     name: str
@@ -54,18 +54,25 @@ class Rows:
     def __len__(self) -> int:
         return len(self.start)
 
-    def chosen(self, rows: np.ndarray) -> Rows:
+    def select(self, rows: np.ndarray) -> Rows:
         """Some of the rows, by a mask (N,)."""
         parts = (self.start, self.end, self.dominant, self.confidence, self.sure, self.persons, self.names)
         return Rows(self.name, *(part[rows] for part in parts), notes=self.notes)
 
 
-def rows_of(result: ResultLike) -> Rows:
-    """The rows of a timeline, with one for every person if it has several, or of a result file. Raises EmorecError."""
+def join_rows(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts one after the other, with the name and the notes of the first part."""
+    columns = ("start", "end", "dominant", "confidence", "sure", "persons", "names")
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in columns)
+    return Rows(parts[0].name, *joined, notes=parts[0].notes)
+
+
+def read_rows(result: ResultLike) -> Rows:
+    """The rows of a timeline or of a result file; with several persons, those of each. Raises EmorecError."""
     if isinstance(result, Timeline):
-        return _of_timeline(result)
+        return _rows_of_timeline(result)
     path = Path(result)
-    readers = {".csv": _of_csv, ".tsv": _of_csv, ".json": _of_json, ".parquet": _of_parquet}
+    readers = {".csv": _read_csv, ".tsv": _read_csv, ".json": _read_json, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
         raise EmorecError(UNKNOWN.format(name=path.name))
     try:
@@ -78,14 +85,14 @@ def rows_of(result: ResultLike) -> Rows:
     if not records:
         raise EmorecError(EMPTY.format(name=path.name))
     try:
-        return _of_records(path.name, records)
+        return _rows_of_records(path.name, records)
     except KeyError as error:
         raise EmorecError(NOT_OURS.format(name=path.name, reason=f"it lacks {error.args[0]!r}")) from None
     except (TypeError, ValueError, AttributeError) as error:
         raise EmorecError(NOT_OURS.format(name=path.name, reason=error)) from None
 
 
-def _of_timeline(timeline: Timeline) -> Rows:
+def _rows_of_timeline(timeline: Timeline) -> Rows:
     name = Path(str(timeline.media.get("name", ""))).name or "the timeline"
     people: tuple[Timeline, ...] = getattr(timeline, "people", ()) or (timeline,)
     best = [np.where(each.known, np.nan_to_num(each.probabilities).argmax(axis=1), -1) for each in people]
@@ -103,7 +110,7 @@ def _of_timeline(timeline: Timeline) -> Rows:
     )
 
 
-def _of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
+def _rows_of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
     dominant = [str(record["dominant"] or "") for record in records]
     unknown = next((word for word in dominant if word and word not in EMOTIONS), None)
     if unknown:
@@ -115,7 +122,7 @@ def _of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
         raise ValueError("a row has no time")
     if ((confidence < 0) | (confidence > 1 + 1e-6)).any():
         raise ValueError("a confidence is not between 0 and 1")
-    sure = [_word(record["sure"]) for record in records]
+    sure = [_lower(record["sure"]) for record in records]
     strange = next((word for word in sure if word not in (*TRUE, *FALSE)), None)
     return Rows(
         name,
@@ -130,22 +137,22 @@ def _of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
     )
 
 
-def _of_csv(path: Path) -> Iterable[Mapping[str, Any]]:
+def _read_csv(path: Path) -> Iterable[Mapping[str, Any]]:
     text = path.read_text(encoding="utf-8-sig")
     header = text.partition("\n")[0]
     delimiter = max("\t;,", key=header.count)
     records = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
     for record in records:
-        record["name"] = _without_mark(record.get("name") or "")
+        record["name"] = _without_apostrophe(record.get("name") or "")
     return records
 
 
-def _without_mark(name: str) -> str:
+def _without_apostrophe(name: str) -> str:
     """A name without the apostrophe that keeps a spreadsheet from taking it for a formula."""
     return name[1:] if name.startswith("'") and name[1:].startswith(FORMULA) else name
 
 
-def _of_json(path: Path) -> Iterable[Mapping[str, Any]]:
+def _read_json(path: Path) -> Iterable[Mapping[str, Any]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not isinstance(content.get("rows"), list):
         raise EmorecError(NOT_OURS.format(name=path.name, reason="it lacks 'rows'"))
@@ -154,7 +161,7 @@ def _of_json(path: Path) -> Iterable[Mapping[str, Any]]:
     return [row for one in people for row in one["rows"]] or content["rows"]
 
 
-def _of_parquet(path: Path) -> Iterable[Mapping[str, Any]]:
+def _read_parquet(path: Path) -> Iterable[Mapping[str, Any]]:
     require("dataframe", "pandas")
     import pandas as pd
 
@@ -166,16 +173,18 @@ def _of_parquet(path: Path) -> Iterable[Mapping[str, Any]]:
 
 
 def _number(value: object) -> float:
+    """A number of a cell, also with a decimal comma; NaN for an empty cell. Raises ValueError."""
     if value is None or value == "":
         return np.nan
     return float(str(value).replace(",", "."))
 
 
-def _word(value: object) -> str:
+def _lower(value: object) -> str:
     return "" if value is None else str(value).strip().lower()
 
 
 def _person(value: object) -> str:
+    """The number of a person as text, "" for nobody. Raises ValueError."""
     number = _number(value)
     if np.isinf(number):
         raise ValueError(f"{value!r} is no number of a person")

@@ -1,7 +1,7 @@
-"""Agreement of two raters in numbers: Krippendorff's alpha, Cohen's kappa, recalls, calibration, their intervals.
+"""Agreement of two raters: Krippendorff's alpha, Cohen's kappa, recalls, calibration, and intervals of these.
 
-All of it comes from confusion matrices (..., C, C), whose rows are labels and whose columns are results, in counts of
-units. What cannot be computed, such as the recall of an emotion that has no label, is NaN.
+All measures are computed from confusion matrices (..., C, C), whose rows are labels and whose columns are results, in
+counts of units. What cannot be computed, such as the recall of an emotion that has no label, is NaN.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def kappa(counts: np.ndarray) -> np.ndarray:
 
 
 def accuracy(counts: np.ndarray) -> np.ndarray:
-    """Share of units with equal label and result."""
+    """Share (...) of units whose label and result are the same."""
     return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-1, -2)))
 
 
@@ -75,17 +75,17 @@ def precisions(counts: np.ndarray) -> np.ndarray:
 
 
 def mean_recall(counts: np.ndarray) -> np.ndarray:
-    """The mean of the recalls of all emotions that have labels."""
+    """The mean (...) of the recalls of all emotions that have labels."""
     each = recalls(counts)
     has = ~np.isnan(each)
     return _ratio(np.where(has, each, 0.0).sum(axis=-1), has.sum(axis=-1))
 
 
 def blocks(start: np.ndarray, end: np.ndarray, recording: np.ndarray | None = None) -> np.ndarray:
-    """The number (N,) of the block of time that each unit belongs to, which lasts from ``start`` to ``end`` (s).
+    """The number (N,) of the block of time that each unit, from ``start`` to ``end`` (N,) (s), belongs to.
 
-    ``recording`` (N,) are numbers of recordings; no block has units of two. Blocks of a recording are of equal length:
-    a short one at the end would count as much as any other.
+    ``recording`` (N,) are numbers of recordings; no block has units of two. All blocks of a recording have the same
+    length, because a shorter block at the end would count as much as the others.
     """
     if not len(start):
         return np.zeros(0, int)
@@ -93,22 +93,22 @@ def blocks(start: np.ndarray, end: np.ndarray, recording: np.ndarray | None = No
     parts = [recording == number for number in np.unique(recording)]
     spans = [float(end[part].max() - start[part].min()) for part in parts]
     least = max(min(BLOCK, sum(spans) / MIN_BLOCKS), SHORTEST_BLOCK)
-    found, begun = np.zeros(len(start), int), 0
+    numbers, first = np.zeros(len(start), int), 0
     for part, span in zip(parts, spans, strict=True):
         count = max(int(span / least + 1e-6), 1)
         place = ((start[part] + end[part]) / 2 - start[part].min()) * count / max(span, 1e-9)
-        found[part] = begun + np.minimum(place.astype(int), count - 1)
-        begun += count
-    return np.unique(found, return_inverse=True)[1]
+        numbers[part] = first + np.minimum(place.astype(int), count - 1)
+        first += count
+    return np.unique(numbers, return_inverse=True)[1]  # without gaps for blocks that have no unit
 
 
-def draws(count: int) -> np.ndarray:
+def bootstrap_counts(count: int) -> np.ndarray:
     """How often each of ``count`` blocks is drawn in each of RESAMPLES resamples: (RESAMPLES, count)."""
     return np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(float)
 
 
 def estimate(value: np.ndarray | float, resampled: np.ndarray | None = None) -> Estimate:
-    """A value with the interval that its resampled values give; none without them, or if most of them are NaN."""
+    """A value with the interval of its resampled values; without an interval if most of these are NaN."""
     value = float(value)
     if np.isnan(value):
         return Estimate(None)
@@ -130,23 +130,24 @@ class Bin:
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[list[Bin], float]:
-    """The calibration curve of confidences (N,) of results that are ``right`` (N,) or not, and its mean error.
+    """The calibration curve of confidences (N,) of results that are ``right`` (N,) or not, and its expected error.
 
     Confidences that are NaN are left out. The expected calibration error is the mean distance of confidence and
-    accuracy, weighted by the units of each bin; NaN without units.
+    accuracy, weighted by the number of units in each bin; it is NaN without units.
     """
     known = ~np.isnan(confidence)
     confidence, right = confidence[known], right[known]
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    found = []
+    bins = []
     for index in np.unique(place):
         inside = place == index
         mean, share = float(confidence[inside].mean()), float(right[inside].mean())
-        found.append(Bin(index / BINS, (index + 1) / BINS, int(inside.sum()), mean, share))
-    error = sum(each.count * abs(each.confidence - each.accuracy) for each in found)
-    return found, error / len(confidence) if len(confidence) else np.nan
+        bins.append(Bin(index / BINS, (index + 1) / BINS, int(inside.sum()), mean, share))
+    error = sum(each.count * abs(each.confidence - each.accuracy) for each in bins)
+    return bins, error / len(confidence) if len(confidence) else np.nan
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """``part / whole``, NaN where ``whole`` is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=np.abs(whole) > 1e-12)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emorec import files
-from emorec.agreement.measures import LEAST_BLOCKS, Agreement, Compared
+from emorec.agreement.measures import LEAST_BLOCKS, Agreement, ComparisonData
 from emorec.emotions import EMOTIONS
 
 MEASURES = (
@@ -15,8 +15,8 @@ MEASURES = (
 NAME_WIDTH, VALUE_WIDTH, COUNT_WIDTH = 22, 24, 9
 
 
-def of(comparison: Compared) -> str:
-    """The text of a comparison, several lines without a line end after the last."""
+def comparison_text(comparison: ComparisonData) -> str:
+    """The text of a comparison: several lines, without a line break after the last."""
     every, sure = comparison.every, comparison.sure
     tier = f" (tier {comparison.tier})" if comparison.tier else ""
     lines = [
@@ -49,7 +49,7 @@ def _decimal(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _shift(comparison: Compared) -> str:
+def _shift(comparison: ComparisonData) -> str:
     shift = comparison.shift
     if shift.kappa is None:
         return "No shift of the labels can be judged."

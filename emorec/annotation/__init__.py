@@ -9,10 +9,10 @@ from pathlib import Path
 
 from emorec.annotation import elan, praat, subtitles, tables
 from emorec.annotation.record import Annotation, Marker
-from emorec.annotation.times import NotThatFormat
+from emorec.annotation.times import WrongFormat
 from emorec.errors import EmorecError
 
-__all__ = ["READERS", "Annotation", "Marker", "markers", "read"]
+__all__ = ["READERS", "Annotation", "Marker", "read", "read_markers"]
 
 READERS: dict[str, Callable[[bytes], list[Annotation]]] = {
     ".csv": tables.read,
@@ -23,13 +23,13 @@ READERS: dict[str, Callable[[bytes], list[Annotation]]] = {
     ".srt": subtitles.read,
     ".vtt": subtitles.read,
 }
-MAX_BYTES = 50_000_000  # no annotations of a day are larger; a recording given by mistake is
+MAX_BYTES = 50_000_000  # annotations of a whole day are smaller; a recording that was given by mistake is larger
 
 UNKNOWN = "{name} is in no format that annotations are read from; choose CSV, TSV, ELAN (.eaf), TextGrid, SRT or VTT."
 UNREADABLE = "{name} cannot be read ({reason}); choose another file."
 TOO_LARGE = "{name} is larger than {limit} MB, so it is no file of annotations; choose another file."
 WRONG = "{name} is no {kind} file that can be read: {reason}."
-NUMBER = "it has a number that is too large"
+NUMBER_TOO_LARGE = "it has a number that is too large"
 NO_TEXT = "marker"  # the label of a marker without text
 NOTHING = "{name} contains no annotations."
 
@@ -53,18 +53,18 @@ def read(path: str | PathLike[str]) -> list[Annotation]:
     try:
         found = reader(content)
         if not all(math.isfinite(time) for each in found for time in (each.start, each.end)):
-            raise NotThatFormat(NUMBER)
-    except (NotThatFormat, OverflowError) as error:
-        reason = NUMBER if isinstance(error, OverflowError) else error
+            raise WrongFormat(NUMBER_TOO_LARGE)
+    except (WrongFormat, OverflowError) as error:
+        reason = NUMBER_TOO_LARGE if isinstance(error, OverflowError) else error
         raise EmorecError(WRONG.format(name=path.name, kind=path.suffix[1:], reason=reason)) from None
     if not found:
         raise EmorecError(NOTHING.format(name=path.name))
     return sorted(found, key=lambda each: (each.start, each.end))
 
 
-def markers(path: str | PathLike[str]) -> tuple[Marker, ...]:
-    """The markers of a file: the begin and the text of each annotation of ``read``; without text "marker".
+def read_markers(path: str | PathLike[str]) -> tuple[Marker, ...]:
+    """The markers of a file: the start (s) and the text of each annotation, NO_TEXT if it has none.
 
-    Raises EmorecError.
+    Raises EmorecError like ``read``.
     """
     return tuple(Marker(each.start, each.text or NO_TEXT) for each in read(path))

@@ -1,4 +1,4 @@
-"""Annotations of ELAN, a tier each (EAF, the XML of the Max Planck Institute for Psycholinguistics)."""
+"""Annotations of ELAN: EAF files, the XML format of the Max Planck Institute for Psycholinguistics."""
 
 from __future__ import annotations
 
@@ -7,49 +7,50 @@ from xml.etree import ElementTree
 import numpy as np
 
 from emorec.annotation.record import Annotation
-from emorec.annotation.times import NotThatFormat
+from emorec.annotation.times import WrongFormat
 
 
 def read(content: bytes) -> list[Annotation]:
-    """The annotations of every tier; those that refer to another one have its time.
+    """The annotations of every tier; an annotation that refers to another one gets the time of that one.
 
-    ``person`` is the participant of the tier. Times that ELAN leaves open are filled in evenly, as ELAN draws them.
-    Raises NotThatFormat.
+    ``person`` is the participant of the tier. Times that the file leaves out are spread evenly, as ELAN draws them.
+    Raises WrongFormat.
     """
     try:
         root = ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise NotThatFormat(f"it is not XML ({error})") from None
+        raise WrongFormat(f"it is not XML ({error})") from None
     if root.tag != "ANNOTATION_DOCUMENT":
-        raise NotThatFormat("it is not an annotation document of ELAN")
+        raise WrongFormat("it is not an annotation document of ELAN")
     try:
-        times = _times(root)
-        spans: dict[str, tuple[float, float]] = {}
-        refers: dict[str, str] = {}
-        for each in root.iter("ALIGNABLE_ANNOTATION"):
-            spans[each.attrib["ANNOTATION_ID"]] = (
-                times[each.attrib["TIME_SLOT_REF1"]],
-                times[each.attrib["TIME_SLOT_REF2"]],
-            )
-        for each in root.iter("REF_ANNOTATION"):
-            refers[each.attrib["ANNOTATION_ID"]] = each.attrib["ANNOTATION_REF"]
-        found = []
-        for tier in root.findall("TIER"):
-            name, person = tier.get("TIER_ID", ""), tier.get("PARTICIPANT", "").strip()
-            for each in (*tier.iter("ALIGNABLE_ANNOTATION"), *tier.iter("REF_ANNOTATION")):
-                start, end = spans[_aligned(each.attrib["ANNOTATION_ID"], refers)]
-                text = (each.findtext("ANNOTATION_VALUE") or "").strip()
-                found.append(Annotation(start, max(start, end), text, name, person))
-        return found
+        return _annotations(root)
     except KeyError as error:
-        raise NotThatFormat(f"it lacks {error.args[0]!r}") from None
+        raise WrongFormat(f"it lacks {error.args[0]!r}") from None
     except ValueError as error:
-        raise NotThatFormat(str(error)) from None
+        raise WrongFormat(str(error)) from None
 
 
-def _times(root: ElementTree.Element) -> dict[str, float]:
-    """The time (s) of every slot."""
-    names, known, values = [], [-1], [0.0]  # slots before the first known one are spread from 0
+def _annotations(root: ElementTree.Element) -> list[Annotation]:
+    """The annotations of a document. Raises KeyError or ValueError if it is not valid."""
+    times = _slot_times(root)
+    spans = {
+        each.attrib["ANNOTATION_ID"]: (times[each.attrib["TIME_SLOT_REF1"]], times[each.attrib["TIME_SLOT_REF2"]])
+        for each in root.iter("ALIGNABLE_ANNOTATION")
+    }
+    references = {each.attrib["ANNOTATION_ID"]: each.attrib["ANNOTATION_REF"] for each in root.iter("REF_ANNOTATION")}
+    annotations = []
+    for tier in root.findall("TIER"):
+        name, person = tier.get("TIER_ID", ""), tier.get("PARTICIPANT", "").strip()
+        for each in (*tier.iter("ALIGNABLE_ANNOTATION"), *tier.iter("REF_ANNOTATION")):
+            start, end = spans[_resolve_reference(each.attrib["ANNOTATION_ID"], references)]
+            text = (each.findtext("ANNOTATION_VALUE") or "").strip()
+            annotations.append(Annotation(start, max(start, end), text, name, person))
+    return annotations
+
+
+def _slot_times(root: ElementTree.Element) -> dict[str, float]:
+    """The time (s) of every time slot by its name."""
+    names, known, values = [], [-1], [0.0]  # slots before the first known time are spread from 0 s on
     for index, slot in enumerate(root.iter("TIME_SLOT")):
         names.append(slot.attrib["TIME_SLOT_ID"])
         given = slot.get("TIME_VALUE")
@@ -59,16 +60,17 @@ def _times(root: ElementTree.Element) -> dict[str, float]:
     return dict(zip(names, np.interp(range(len(names)), known, values).tolist(), strict=True))
 
 
-def _aligned(name: str, refers: dict[str, str]) -> str:
-    """The annotation with a time that another one leads to.
+def _resolve_reference(name: str, references: dict[str, str]) -> str:
+    """The annotation with a time of its own that the annotation ``name`` refers to, directly or through others.
 
-    ``refers`` then leads there at once, so that a long row of references is walked only once.
+    ``references`` is shortened to lead there directly, so that a long chain of references is followed only once.
+    Raises ValueError for a circle of references.
     """
     passed = set[str]()
-    while name in refers:
+    while name in references:
         if name in passed:
             raise ValueError(f"its annotation {name!r} refers to itself")
         passed.add(name)
-        name = refers[name]
-    refers.update(dict.fromkeys(passed, name))
+        name = references[name]
+    references.update(dict.fromkeys(passed, name))
     return name

@@ -1,6 +1,6 @@
 """Annotations of Praat: TextGrid files, long or short.
 
-A TextGrid is a row of numbers and quoted strings; all other words, which the long form adds for people, carry nothing.
+A TextGrid is a sequence of numbers and quoted strings. The long form adds words for human readers, which are skipped.
 See "TextGrid file formats" in Praat's manual.
 """
 
@@ -10,26 +10,26 @@ import re
 from collections.abc import Iterator
 
 from emorec.annotation.record import Annotation
-from emorec.annotation.times import NotThatFormat, text_of
+from emorec.annotation.times import WrongFormat, decode_text
 
 # A quoted string, a flag, the index of an item, a word, or a number.
 TOKEN = re.compile(r'"((?:[^"]|"")*)"|<\w+>|\[\d*\]|[A-Za-z_?]+|([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)')
 
 
 def read(content: bytes) -> list[Annotation]:
-    """The intervals and points of every tier; intervals without text are left out. Raises NotThatFormat."""
-    values = _values(text_of(content))
+    """The intervals and points of every tier; intervals without text are left out. Raises WrongFormat."""
+    values = _values(decode_text(content))
     try:
         # Praat used to write "ooTextFile short" into short files.
         if not str(next(values)).startswith("ooTextFile") or next(values) != "TextGrid":
-            raise NotThatFormat("it is no TextGrid")
-        _pass_over(values, 2)  # the times from which and to which it goes
+            raise WrongFormat("it is no TextGrid")
+        _skip_numbers(values, 2)  # the times from which and to which it goes
         found = []
         for _ in range(int(_number(values))):
             kind, name = next(values), next(values)
             if kind not in ("IntervalTier", "TextTier"):
-                raise NotThatFormat(f"it has a tier of the kind {kind!r}")
-            _pass_over(values, 2)
+                raise WrongFormat(f"it has a tier of the kind {kind!r}")
+            _skip_numbers(values, 2)
             for _ in range(int(_number(values))):
                 start = _number(values)
                 end = _number(values) if kind == "IntervalTier" else start
@@ -38,7 +38,7 @@ def read(content: bytes) -> list[Annotation]:
                     found.append(Annotation(start, max(start, end), text, str(name)))
         return found
     except StopIteration:
-        raise NotThatFormat("it ends too early") from None
+        raise WrongFormat("it ends too early") from None
 
 
 def _values(text: str) -> Iterator[str | float]:
@@ -53,10 +53,10 @@ def _values(text: str) -> Iterator[str | float]:
 def _number(values: Iterator[str | float]) -> float:
     value = next(values)
     if not isinstance(value, float):
-        raise NotThatFormat(f"a number is expected instead of {value!r}")
+        raise WrongFormat(f"a number is expected instead of {value!r}")
     return value
 
 
-def _pass_over(values: Iterator[str | float], count: int) -> None:
+def _skip_numbers(values: Iterator[str | float], count: int) -> None:
     for _ in range(count):
         _number(values)

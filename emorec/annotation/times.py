@@ -15,11 +15,11 @@ LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and
 ENCODINGS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 
 
-class NotThatFormat(ValueError):
-    """What is wrong with the content of a file, in words that continue a sentence."""
+class WrongFormat(ValueError):
+    """The content of a file is not in the expected format; the text says why, as the second half of a sentence."""
 
 
-def seconds(text: str) -> float | None:
+def parse_seconds(text: str) -> float | None:
     """Seconds from ``75``, ``75.5``, ``75,5``, ``1:15``, ``0:01:15`` or ``-2``; None for anything else."""
     found = CLOCK.fullmatch(text.strip())
     if found is None:
@@ -29,10 +29,10 @@ def seconds(text: str) -> float | None:
     return (-value if sign else value) if math.isfinite(value) else None
 
 
-def text_of(content: bytes) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with a mark of the byte order. Raises NotThatFormat."""
+def decode_text(content: bytes) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with a mark of the byte order. Raises WrongFormat."""
     encoding = next((name for mark, name in ENCODINGS if content.startswith(mark)), "utf-8")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        raise NotThatFormat("it is not text in UTF-8 or UTF-16") from None
+        raise WrongFormat("it is not text in UTF-8 or UTF-16") from None

@@ -95,7 +95,7 @@ def build(
     settings = extraction.Settings(faces="face" in used, voices="voice" in used, **extracting)
     extraction.check(settings)
     inferring["person"] = person
-    names, notice = output_formats.chosen(formats)
+    names, notice = output_formats.parse_names(formats)
     choices = Choices(inferring=inferring, extracting=settings, formats=tuple(names), people_file=named, **others)
     tables.check_locale(choices.locale)
     check_height(choices.max_height)

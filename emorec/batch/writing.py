@@ -13,7 +13,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import people_changes
 from emorec.library.schema import GRID, NAMES, SUFFIX
 from emorec.library.tables import write_tables
-from emorec.output import formats, names, tables
+from emorec.output import formats, names, result_names, tables
 from emorec.output.summary import summary
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _write_people(
 
 def _name(folder: Path, choices: Choices, timeline: Timeline) -> str:
     """The name of the results, which is never that of one of the tables of the library."""
-    name = tables.file_name(Path(str(timeline.media.get("name") or folder.name)).stem, timeline, "")
+    name = result_names.file_name(Path(str(timeline.media.get("name") or folder.name)).stem, timeline, "")
     endings = {formats.FORMATS[chosen].suffix for chosen in choices.formats}
     return f"{name}{APART}" if SUFFIX in endings and name.lower() in (*NAMES, GRID) else name
 

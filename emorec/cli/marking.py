@@ -39,7 +39,7 @@ def read_markers(options: argparse.Namespace) -> MarkerOptions | None:
     except ValueError:
         raise EmorecError(WRONG_WINDOW.format(given=options.marker_window)) from None
     markers.check_window(before, after)
-    return MarkerOptions(markers=markers.of(options.markers), before=before, after=after)
+    return MarkerOptions(markers=markers.parse_markers(options.markers), before=before, after=after)
 
 
 def check(given: MarkerOptions, features: Features) -> None:
@@ -59,7 +59,7 @@ def write(result: Timeline, given: MarkerOptions, folder: Path, name: str, with_
     from emorec import files
     from emorec.output import markers
 
-    averages = markers.around(result, given.before, given.after)
+    averages = markers.average_around(result, given.before, given.after)
     written = [folder / f"{name}.markers.csv"]
     files.write_result(written[0], markers.csv_text(averages, locale).encode())
     if with_chart:

@@ -81,7 +81,7 @@ def print_notices(loaded: Analyzer) -> None:
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
     """Print the shares of a timeline and the written files, below the name of the recording if it is given."""
-    from emorec.output.summary import affect_in_words, length, missing, rows_in_words, summary
+    from emorec.output.summary import affect_in_words, length, missing_evidence, rows_in_words, summary
 
     figures = summary(result)
     if name:
@@ -104,7 +104,7 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
     for person in result.people:
         print(f"  {shown(person.name)}: {_person_in_words(person)}")
     if not figures.known:
-        lacking = missing(result)
+        lacking = missing_evidence(result)
         print(f"  {lacking[0].lower()}{lacking[1:]}")
     elif not figures.too_little:  # else the first line has already said how little evidence there is
         print(f"  evidence for {figures.known:.0%} of the time")

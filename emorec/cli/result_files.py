@@ -38,7 +38,7 @@ def format_writers(options: argparse.Namespace) -> Writers:
     from emorec.output import formats, tables
 
     tables.check_locale(options.locale)
-    chosen, notice = formats.chosen(options.format)
+    chosen, notice = formats.parse_names(options.format)
     if notice:
         streams.print_note(notice)
     return {
@@ -142,7 +142,7 @@ def _write_files(
 
     Returns the paths of the files, and why others could not be written.
     """
-    from emorec.output import tables
+    from emorec.output import result_names
 
     written: list[Path] = []
     problems: list[EmorecError] = []
@@ -155,7 +155,7 @@ def _write_files(
         with_chart = with_files and not options.no_plot and not options.save_plot
         suffixes = [*writers] + ([".png"] if with_chart else [])
         owner = given if isinstance(given, str) else str(given.resolve())
-        name = names.claim(folder, media, owner, lambda stem: tables.file_name(stem, result, ""), suffixes)
+        name = names.claim(folder, media, owner, lambda stem: result_names.file_name(stem, result, ""), suffixes)
         for suffix, write in writers.items():
             with collect_error(problems):
                 if write(result, folder / f"{name}{suffix}") is not False:

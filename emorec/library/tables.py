@@ -22,7 +22,7 @@ from emorec.library.schema import EXTRA, FACTS, GRID, HIGHLIGHTS, KEY, MARKERS, 
 from emorec.models.checkpoint import Checkpoint
 from emorec.output.highlights import find_highlights
 from emorec.output.parquet import arrow_table
-from emorec.output.portraits import NOBODY, who
+from emorec.output.portraits import NOBODY, highlighted_person
 from emorec.output.rows import DIGITS, person_of
 from emorec.output.summary import summary
 from emorec.output.text import plain
@@ -140,5 +140,5 @@ def _rows_of(timeline: Timeline, person: int) -> Timeline:
 
 def _highlights(timeline: Timeline) -> Iterable[dict[str, Any]]:
     for found in find_highlights(timeline):
-        number = who(timeline, found)
+        number = highlighted_person(timeline, found)
         yield asdict(found) | {"person": None if number == NOBODY else number}

@@ -1,1 +1,1 @@
-"""What is made of a timeline: charts, tables, subtitles, reports and highlights."""
+"""The outputs of a timeline: charts, tables, subtitles, annotations, reports, highlights and videos."""

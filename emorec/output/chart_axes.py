@@ -9,9 +9,9 @@ import altair as alt
 
 from emorec.output.chart_data import on_affect_scale, rounded
 
-GREY = "#808080"  # readable on white and on black, because a page may be either
+GREY = "#808080"  # readable on white and on black: a page may be light or dark
 
-# Seconds between two labels of time; above the last, whole multiples of it.
+# Seconds between two labels of time; longer steps are whole multiples of an hour.
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 MAX_TICKS = 10
 HOUR = 3600
@@ -20,7 +20,7 @@ Strips = dict[str, tuple[float, float]]  # bottom and top on the scale of probab
 
 
 def ticks(begin: float, end: float) -> list[float]:
-    """Round times (s) from ``begin`` to ``end`` (s) that deserve a label, at most about MAX_TICKS."""
+    """Round times (s) from ``begin`` to ``end`` (s) for the labels of an axis, at most about MAX_TICKS."""
     total = end - begin
     step = next((tick for tick in TICKS if total / tick <= MAX_TICKS), None) or HOUR * -(-total // (HOUR * MAX_TICKS))
     return [rounded(count * step) for count in range(math.ceil(begin / step - 1e-6), int(end / step + 1e-6) + 1)]
@@ -54,6 +54,6 @@ def affect_axis(strips: Strips) -> alt.Axis:
 
 
 def _with_strips(middles: dict[str, float], label: str) -> tuple[list[float], str]:
-    """Values of an axis at the middles of the strips, and an expression that names them, else gives ``label``."""
+    """Values of an axis at the middles of the strips, and a Vega expression of their names, or ``label`` elsewhere."""
     names = " : ".join(f"abs(datum.value - {middle}) < 0.01 ? '{name}'" for name, middle in middles.items())
     return list(middles.values()), f"{names} : {label}"

@@ -1,4 +1,4 @@
-"""The data of a chart as plain values: probabilities and evidence."""
+"""The data of a chart as plain values: probabilities, valence and arousal, and evidence."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from emorec.inference.timeline import Timeline
 
 Number = float | np.floating | np.ndarray  # an array without dimensions counts as a number
 
-DIGITS = 4  # decimals of a number; more would only make the data of a chart larger
-MAX_COLUMNS = 400  # more would be narrower than two pixels, and slow in a browser
+DIGITS = 4  # decimals of a number; more cannot be seen, and would make the data of a chart larger
+MAX_COLUMNS = 400  # more would be narrower than two pixels, and slow to draw
 
 # Bottom and top of the strips of evidence, below zero on the scale of probabilities. They are part of the same chart,
 # because charts that are joined cannot take their width from a page.
@@ -28,7 +28,7 @@ SURE, UNSURE = "sure", "unsure"
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The columns of a chart: rows of a timeline, of which neighbours are averaged if there are too many.
+    """The columns of a chart: the rows of a timeline, or means of neighbouring rows if there are too many.
 
     ``start`` and ``end`` (C,) are in seconds. ``probabilities`` (C, 7) sum to ``known`` (C,), the share of the column's
     time that has evidence, so that a gap between averaged rows lowers the column instead of vanishing. ``confidence``
@@ -60,7 +60,7 @@ class Columns:
 
     @property
     def bottom(self) -> float:
-        """Where the chart ends below, on the scale of probabilities."""
+        """The bottom of the chart on the scale of probabilities."""
         return bottom(self.strips)
 
 
@@ -70,12 +70,12 @@ def strips_of(pictures: bool) -> dict[str, tuple[float, float]]:
 
 
 def bottom(strips: dict[str, tuple[float, float]]) -> float:
-    """Where a chart with these strips ends below, on the scale of probabilities."""
+    """The bottom of a chart with these strips, on the scale of probabilities."""
     return min(low for low, _ in strips.values()) - MARGIN
 
 
 def has_pictures(timeline: Timeline) -> bool:
-    """Whether the recording has pictures that were analysed, as far as known."""
+    """Whether the recording has pictures that were analysed; true if this is not known."""
     ignored = timeline.fusion == "voice" and not timeline.face_coverage.any()
     return bool(timeline.media.get("has_video", True)) and not ignored
 
@@ -119,10 +119,10 @@ def columns(timeline: Timeline, max_columns: int = MAX_COLUMNS) -> Columns:
 
 
 def area_points(data: Columns) -> list[dict[str, Any]]:
-    """Corners of the stacked areas, in the order of BY_VALENCE from the bottom, interrupted where evidence is.
+    """Corners of the stacked areas, in the order of BY_VALENCE from the bottom, interrupted where there is no evidence.
 
-    There is one area for each emotion, however often it is interrupted, because a browser draws few large shapes much
-    faster than many small ones. An interruption is a point without a height, in the middle of the column that follows.
+    Each emotion is one area, even if it is interrupted, because a browser draws few large shapes much faster than many
+    small ones. An interruption is a point without a height, in the middle of the next column.
     """
     order = [EMOTIONS.index(emotion) for emotion in BY_VALENCE]
     top = np.cumsum(data.probabilities[:, order], axis=1)
@@ -130,7 +130,7 @@ def area_points(data: Columns) -> list[dict[str, Any]]:
     tops = np.round(top, DIGITS).tolist()
     points = []
     for run, after in _interrupted(data, data.known > 0):
-        # The last column comes twice, so that its step reaches its end.
+        # The last column is repeated at its end, because each step of the area goes on to the next point.
         for time, column in zip([*data.start[run], data.end[run[-1]]], [*run, run[-1]], strict=True):
             time = rounded(time)
             for emotion, low, high in zip(BY_VALENCE, bottoms[column], tops[column], strict=True):
@@ -140,9 +140,9 @@ def area_points(data: Columns) -> list[dict[str, Any]]:
 
 
 def line_points(data: Columns) -> list[dict[str, Any]]:
-    """Points of one line per emotion, sure or not: the middle of every column, and both ends of every run of columns.
+    """Points of one line per emotion: the middle of every column, and both ends of every run of columns.
 
-    ``certainty`` is SURE or UNSURE.
+    A run is sure or unsure as a whole; its ``certainty`` is SURE or UNSURE.
     """
     return _line_points(data, EMOTIONS, data.probabilities, "emotion", "probability")
 
@@ -150,7 +150,7 @@ def line_points(data: Columns) -> list[dict[str, Any]]:
 def affect_points(data: Columns) -> list[dict[str, Any]]:
     """Points of the lines of valence and of arousal, at the same times as those of ``line_points``.
 
-    ``line`` is the name of the line: that of the dimension, followed by ", unsure" if it is.
+    ``line`` is the name of the line: the dimension, followed by ", unsure" for unsure columns.
     """
     points = _line_points(data, DIMENSIONS, data.affect, "dimension", "value")
     return [point | {"line": line_name(point["dimension"], point["certainty"])} for point in points]
@@ -162,7 +162,7 @@ def line_name(dimension: str, certainty: str) -> str:
 
 
 def evidence_boxes(data: Columns) -> list[dict[str, Any]]:
-    """Rectangles of the coverage by a face and by speech; neighbours of equal coverage are one, so no seams show."""
+    """Rectangles of the coverage by a face and by speech; equal neighbours are one, so that no seams are visible."""
     boxes = []
     for name, (low, high) in data.strips.items():
         coverage = np.round(getattr(data, name), 1)
@@ -183,13 +183,13 @@ def signed(value: Number) -> str:
     return f"{round(float(value), 2) + 0.0:+.2f}".replace("-", "−")
 
 
-def stretched(boxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rectangles on the scale of valence and arousal: 0 to 1 becomes -1 to 1."""
+def to_affect_scale(boxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rectangles moved from the scale of probabilities (0 to 1) to that of valence and arousal (-1 to 1)."""
     return [each | {end: rounded(on_affect_scale(each[end])) for end in ("low", "high")} for each in boxes]
 
 
 def on_affect_scale(value: float) -> float:
-    """A place on the scale of probabilities as the same place on the scale of valence and arousal."""
+    """A value on the scale of probabilities (0 to 1), moved to the scale of valence and arousal (-1 to 1)."""
     return 2 * value - 1
 
 
@@ -206,7 +206,7 @@ def rounded(value: Number) -> float:
 
 
 def _interrupted(data: Columns, state: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
-    """Runs of columns of the same state (C,) that is not 0: (indices, time (s) of the interruption after them)."""
+    """Runs of columns of the same state (C,), without those of state 0: (indices, time (s) of the gap after them)."""
     ends = np.append(data.end, data.end[-1:])
     for run in runs(state):
         if state[run[0]]:
@@ -228,5 +228,5 @@ def _line_points(data: Columns, names: Sequence[str], values: np.ndarray, key: s
 
 
 def runs(values: np.ndarray) -> list[np.ndarray]:
-    """Indices of values (N,), split where a value differs from the one before; none is empty."""
+    """The indices of values (N,), split into runs of equal values; none is empty."""
     return np.split(np.arange(len(values)), np.flatnonzero(np.diff(values)) + 1) if len(values) else []

@@ -14,13 +14,13 @@ PNG_SCALE = 2
 
 
 def check_suffix(file: str | Path) -> None:
-    """Raise EmorecError unless a chart can be saved under that name."""
+    """Raise EmorecError unless a chart can be saved under this name."""
     if Path(file).suffix.lower() not in SUFFIXES:
         raise EmorecError(f"A chart cannot be saved as {Path(file).name}; end the name in .png, .svg or .html.")
 
 
 def content(chart: Any, kind: str) -> bytes:
-    """The content of the file of any Altair chart, "png", "svg" or "html"."""
+    """The content of a file of the kind "png", "svg" or "html" with an Altair chart."""
     if kind == "png":
         picture = io.BytesIO()
         chart.save(picture, format="png", scale_factor=PNG_SCALE)

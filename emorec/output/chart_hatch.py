@@ -1,6 +1,6 @@
-"""Hatching over the columns of a chart that are unsure: strokes that lean to the right, as one interrupted line.
+"""Hatching over the unsure columns of a chart: strokes that lean to the right, drawn as one interrupted line.
 
-Full colours with dark strokes can be told apart by colour-blind eyes and on any page; paler colours could not.
+Full colours with dark strokes can be told apart by colour-blind readers and on any page; paler colours cannot.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from emorec.output.chart_data import rounded, runs
 
 COLOUR = "#111111"  # a contrast of more than 3:1 to the colour of every emotion, as WCAG 2.2 (1.4.11) requires
 WIDTH = 1.5  # px
-STROKES = 70  # that begin within the width of a chart
-LEAN = 0.25  # of the width of a chart: how far a stroke leans over the whole height
-MAX_PIECES = 400  # about; strokes are steeper if they are cut into more pieces
-LEVELS = 10  # of the height of columns that are partly without evidence
+STROKES = 70  # over the width of a chart
+LEAN = 0.25  # share of the width of a chart by which a stroke leans over the whole height
+MAX_PIECES = 400  # about; with more hatched areas strokes are steeper, so that fewer cross each area
+LEVELS = 10  # steps of height of columns that are partly without evidence
 
 
 class Hatchable(Protocol):
-    """Columns from ``start`` to ``end`` (s), ``known`` high (0 to 1); those that are not ``sure`` are hatched."""
+    """Columns (C,) from ``start`` to ``end`` (s) with the height ``known`` (0 to 1), hatched where not ``sure``."""
 
     @property
     def start(self) -> np.ndarray: ...
@@ -39,8 +39,8 @@ class Hatchable(Protocol):
 def strokes(data: Hatchable, span: tuple[float, float], height: float = 1.0) -> list[dict[str, Any]]:
     """Points of the strokes over the areas of unsure columns: ``time`` (s) and ``at``, from 0 to 1 of the height.
 
-    A point without ``at`` interrupts the line. ``span`` (s) is what the chart shows. ``height`` is that of the areas as
-    a fraction of a usual chart's, so that strokes lean as much in a low one.
+    A point without ``at`` interrupts the line. ``span`` (s) is the time that the chart shows. ``height`` is the height
+    of the areas as a fraction of that of a usual chart, so that strokes have the same slope in a low one.
     """
     level = np.floor(data.known * LEVELS + 1e-6)
     hatched = [run for run in runs(np.where(data.sure, 0, level)) if level[run[0]] > 0 and not data.sure[run[0]]]

@@ -1,4 +1,4 @@
-"""The layers of the chart of one timeline, and what they show."""
+"""The layers of the chart of one timeline, and their data."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ HEIGHT = 300  # px
 
 
 def drawing(timeline: Timeline, span: tuple[float, float], style: str, legend: bool) -> Drawing:
-    """The Drawing of one timeline."""
+    """The Drawing of one timeline; ``span`` (s) is the time that its axis shows."""
     columns = chart_data.columns(timeline)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
     begin = span[0]
     tracked = [chart_data.box(begin, until, low, high) for low, high in columns.strips.values()]
     if not timeline.complete and until < span[1] - 1e-6:
-        # Blank means no evidence, so what is not analysed yet, at first nearly all of a long recording, is shaded.
+        # Blank means no evidence, so the time that is not analysed yet is shaded. At first this is nearly all of it.
         tracked.append(chart_data.box(until, span[1], 0, 1))
     make_points = {"stacked": chart_data.area_points, "lines": chart_data.line_points, AFFECT: chart_data.affect_points}
     strips, hover = chart_data.evidence_boxes(columns), chart_tooltips.column_boxes(columns)
     if style == AFFECT:
-        tracked, strips, hover = map(chart_data.stretched, (tracked, strips, hover))
+        tracked, strips, hover = map(chart_data.to_affect_scale, (tracked, strips, hover))
     hatched = [chart_hatch.strokes(columns, span)] if style == "stacked" else []
     data = [tracked, make_points[style](columns), *hatched, strips, hover]
     build = functools.partial(_layers, columns.pictures, style, legend)

@@ -1,4 +1,4 @@
-"""The marks and encodings that all charts share: time, the colours of emotions, strips, and what the pointer shows."""
+"""The marks and encodings that all charts share: time, the colours of emotions, strips, and tooltips."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from emorec.output.chart_data import SURE, UNSURE, line_name, rounded
 
 BREAK = "break-paths-show-path-domains"  # a point without a height interrupts its area or line
 
-EVIDENCE = "#6C7BA8"  # as readable, and not the colour of an emotion
-# Of valence and arousal: readable on white and on black, and not close to each other for colour-blind eyes either.
+EVIDENCE = "#6C7BA8"  # also readable on white and on black, and not the colour of an emotion
+# Readable on white and on black, and different for colour-blind readers too.
 AFFECT_COLOURS = {"valence": "#8A63D2", "arousal": "#B36B00"}
 # px of line and of gap: unsure stretches are dotted
 DASHES = {SURE: [1, 0], UNSURE: [2, 3]}
@@ -30,10 +30,11 @@ AFFECT_DASHES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """What a chart is made of: its layers, and what they show.
+    """The layers of a chart, and their data.
 
-    ``build`` makes the layers for a span of time (s), with all that ``key`` names and nothing else; so equal keys
-    have equal layers. ``data`` are the values of each layer, ``height`` (px) is that of the plot.
+    ``build`` makes the layers for a span of time (s). They depend on nothing else than the span and ``key``, so
+    drawings with equal keys have equal layers. ``data`` are the values of each layer, ``height`` (px) is that of the
+    plot.
     """
 
     key: tuple[Hashable, ...]
@@ -79,7 +80,7 @@ def affect_looks(legend: bool) -> dict[str, Any]:
 def hatching() -> alt.Chart:
     """The strokes of ``chart_hatch`` as one line; the caller adds ``y``, the encoding of ``at``."""
     look = {"color": chart_hatch.COLOUR, "strokeWidth": chart_hatch.WIDTH, "invalid": BREAK}
-    # Without order: not sorted by time, as other lines are.
+    # Other lines are sorted by time; the points of strokes must stay in their order.
     return alt.Chart().mark_line(order=False, **look).encode(x=alt.X("time:Q"), y=alt.Y("at:Q"))
 
 
@@ -94,7 +95,7 @@ def hover(tooltip: Sequence[str]) -> alt.Chart:
 
 def boxes(colour: str, **looks: Any) -> alt.Chart:
     """Rectangles from ``start`` to ``end`` and from ``low`` to ``high``."""
-    # Channels, not their names alone, which Altair looks up in its schema: that is most of the time of making a chart.
+    # Channel objects instead of text: to look text up in its schema takes Altair most of the time of making a chart.
     across, along = {"x": alt.X("start:Q"), "x2": alt.X2("end:Q")}, {"y": alt.Y("low:Q"), "y2": alt.Y2("high:Q")}
     return alt.Chart().mark_rect(color=colour, **looks).encode(**across, **along)
 

@@ -22,8 +22,8 @@ TOOLTIP: tuple[str, ...] = (
     "Valence and arousal",
 )
 ABOUT_FACES = ("Face says", "Face seen")  # rows that a recording without pictures does not have
-TOP_EMOTIONS = 3  # named in a tooltip; the rest is small
-MIN_PROBABILITY = 0.005  # smaller ones are 0% in words
+TOP_EMOTIONS = 3  # named in a tooltip; the others have small probabilities
+MIN_PROBABILITY = 0.005  # smaller ones would be shown as 0%
 
 
 def tooltip_of(pictures: bool) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The words of a chart: its title, and what it shows for people who do not see it."""
+"""The texts of a chart: its title, and a description for people who do not see it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from emorec.affect import SOURCE
 from emorec.inference.timeline import Timeline
 from emorec.output import lane_data
 from emorec.output.chart_data import clock
-from emorec.output.summary import MIN_NAMED, how, summary
+from emorec.output.summary import MIN_NAMED, choices_in_words, summary
 
 KINDS = {
     "stacked": "Probabilities of seven emotions over time, stacked",
     "lines": "Probabilities of seven emotions over time, as lines",
     "valence_arousal": "Valence and arousal over time, as lines",
 }
-LOOKS = {"stacked": "hatched", "lines": "dotted", "valence_arousal": "dotted"}  # of what is unsure
+LOOKS = {"stacked": "hatched", "lines": "dotted", "valence_arousal": "dotted"}  # of unsure time
 
 
 def titles(timeline: Timeline, style: str) -> tuple[str, list[str]]:
@@ -27,7 +27,7 @@ def titles(timeline: Timeline, style: str) -> tuple[str, list[str]]:
     lines = [
         summary(timeline).warning,
         derived if style == "valence_arousal" else "",
-        files.shown(f"{how(timeline)}; {unsure}, blank: no evidence"),
+        files.shown(f"{choices_in_words(timeline)}; {unsure}, blank: no evidence"),
         lane_data.MORE.format(count=more) if more > 0 else "",
     ]
     return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", [line for line in lines if line]

@@ -1,4 +1,4 @@
-"""A timeline as a chart over time, with how much evidence there is below it.
+"""A timeline as a chart over time, with strips below it that show how much evidence there is.
 
 It shows the probabilities, stacked or as lines, or the valence and arousal that are derived from them.
 """
@@ -51,7 +51,7 @@ STYLES = ("stacked", "lines", AFFECT)
 FILE_WIDTH = 1000  # px, all of the picture
 NOTEBOOK_WIDTH = 800  # px, the plot alone
 FILE_HEIGHT = 360  # px, all of the picture
-CONFIDENT = UNSURE_BELOW  # the default that a legend names; a timeline has its own
+CONFIDENT = UNSURE_BELOW  # the default, for a legend without a timeline; a timeline has a value of its own
 
 VEGA_LITE = f"application/vnd.vegalite.v{alt.SCHEMA_VERSION.lstrip('v').partition('.')[0]}+json"  # MIME type
 
@@ -60,8 +60,8 @@ FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-ser
 
 EMBEDDING = {"embedOptions": {"actions": False, "renderer": "svg"}}  # how a page draws a chart
 
-MAX_FRAMES = 64  # that are kept; they differ in style and number of lanes
-_frames: dict[tuple[Any, ...], dict[str, Any]] = {}  # specifications without data, by what they depend on
+MAX_FRAMES = 64  # specifications without data that are kept; they differ in style and number of lanes
+_frames: dict[tuple[Any, ...], dict[str, Any]] = {}  # by all that they depend on
 
 Drawable = Timeline | alt.LayerChart
 
@@ -80,19 +80,19 @@ def timeline_chart(
 
     ``subtitle`` is a line or a list of lines. ``ink`` is the colour of text. ``style`` is "stacked", with the
     probabilities of each time on top of each other, "lines", with one line per emotion, or "valence_arousal", with two
-    lines from -1 to 1. ``part`` is the time (s) that is shown, in as much detail as fits; None shows all of it.
-    ``pictures`` are URLs of small pictures of persons by their numbers, for their lanes.
+    lines from -1 to 1. ``part`` is the time (s) that is shown, in as much detail as fits; None shows the whole
+    timeline. ``pictures`` are URLs of small pictures of persons by their numbers, for their lanes.
     """
-    timeline, span, drawing = drawn(timeline, ink, legend, style, part, pictures)
-    chart = framed(drawing, span, ink)
+    timeline, span, drawing = prepare_drawing(timeline, ink, legend, style, part, pictures)
+    chart = build_chart(drawing, span, ink)
     if title:
         chart = chart.properties(title=alt.TitleParams(files.shown(title), subtitle=subtitle or alt.Undefined))
     chart = chart.properties(description=chart_words.description(timeline, style, span))
-    # The data come last, as plain values: Altair would copy and check all of them at every step above.
+    # The data are added last, as plain values: Altair would copy and check all of them in every step above.
     for layer, values in zip(chart.layer, drawing.data, strict=True):
         layer.data = {"values": values}
     if timeline.markers:
-        # Lanes count from the top downwards; the labels fit between the names of the first two.
+        # The scale of lanes goes down from the top; the labels fit between the names of the first two lanes.
         lanes = lane_data.PLOT[0], lane_chart.LABEL
         top, longest = lanes if timeline.people else (1.0, marker_charts.MAX_WORDS)
         chart.layer = [*chart.layer, *marker_charts.rules(timeline.markers, top, longest)]
@@ -105,21 +105,21 @@ def timeline_spec(
     part: tuple[float, float] | None = None,
     pictures: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
-    """What ``timeline_chart`` draws without a title and a legend, as the specification in Vega-Lite.
+    """What ``timeline_chart`` draws without a title and a legend, as a specification in Vega-Lite.
 
-    Altair takes some hundredths of a second to make a chart. All but the data and the axis of time is the same
-    for many timelines, so it is made once and kept: a page draws after every click.
+    Altair takes some hundredths of a second to make a chart, and a page draws after every click. Only the data and the
+    axis of time differ between many timelines, so the rest is made once and kept.
     """
     if timeline.markers:
         chart = timeline_chart(timeline, legend=False, style=style, part=part, pictures=pictures)
         return chart.to_dict(validate=False)
-    timeline, span, drawing = drawn(timeline, GREY, False, style, part, pictures)
+    timeline, span, drawing = prepare_drawing(timeline, GREY, False, style, part, pictures)
     key = (drawing.key, drawing.height)
-    frame = _frames.get(key)  # another thread may remove it from now on
+    frame = _frames.get(key)  # kept in a variable, because another thread may clear the dict
     if frame is None:
         if len(_frames) >= MAX_FRAMES:
             _frames.clear()
-        frame = _frames[key] = framed(drawing, span, GREY).to_dict(validate=False)
+        frame = _frames[key] = build_chart(drawing, span, GREY).to_dict(validate=False)
     layers = [layer | {"data": {"values": values}} for layer, values in zip(frame["layer"], drawing.data, strict=True)]
     for layer in layers:
         encoding = layer["encoding"]
@@ -128,7 +128,7 @@ def timeline_spec(
     return frame | {"layer": layers, "description": chart_words.description(timeline, style, span)}
 
 
-def drawn(
+def prepare_drawing(
     timeline: Timeline,
     ink: str,
     legend: bool,
@@ -136,7 +136,7 @@ def drawn(
     part: tuple[float, float] | None,
     pictures: Mapping[int, str] | None,
 ) -> tuple[Timeline, tuple[float, float], Drawing]:
-    """The timeline of the part, the span (s) that the axis of time shows, and the Drawing of both."""
+    """The timeline of the part, the span (s) of the axis of time, and the Drawing."""
     if part:
         timeline = _clipped(timeline.between(*part), *part)
     until = float(timeline.end[-1]) if len(timeline) else 0.0
@@ -147,9 +147,9 @@ def drawn(
     return timeline, span, chart_layers.drawing(timeline, span, style, legend)
 
 
-def framed(drawing: Drawing, span: tuple[float, float], ink: str) -> alt.LayerChart:
-    """The chart of a Drawing without its data."""
-    # All at once: each of Altair's methods that add something copies the whole chart, which takes as long as making it.
+def build_chart(drawing: Drawing, span: tuple[float, float], ink: str) -> alt.LayerChart:
+    """The chart of a Drawing, without its data."""
+    # All in one call: each of Altair's methods copies the whole chart, which takes as long as making it.
     chart: Any = alt.layer(  # typed as any kind of chart by Altair
         *drawing.build(span),
         width="container",
@@ -159,7 +159,7 @@ def framed(drawing: Drawing, span: tuple[float, float], ink: str) -> alt.LayerCh
         usermeta=EMBEDDING,
         config=alt.Config(
             font=FONT,
-            # What a screen reader hears is the description; it would else go through every column and label.
+            # A screen reader reads the description; without this it would read every column and label.
             aria=False,
             mark=alt.MarkConfig(aria=False),
             view=alt.ViewConfig(stroke=None),
@@ -174,14 +174,14 @@ def framed(drawing: Drawing, span: tuple[float, float], ink: str) -> alt.LayerCh
 
 
 def _clipped(timeline: Timeline, low: float, high: float) -> Timeline:
-    """The timeline without what its first and last rows tell of the time before ``low`` and after ``high`` (s)."""
+    """The timeline with its first and last rows cut at ``low`` and ``high`` (s)."""
     start, end = np.maximum(timeline.start, low), np.minimum(timeline.end, high)
     people = tuple(_clipped(person, low, high) for person in timeline.people)
     return replace(timeline, start=start, end=end, people=people)
 
 
 def empty_spec() -> dict[str, Any]:
-    """A specification without anything in it, for a page that prepares to draw a chart."""
+    """A specification without data, so that a page can load the code that draws before there is a chart."""
     chart: Any = alt.layer(alt.Chart(alt.Data(values=[])).mark_rect())  # typed as any kind of chart by Altair
     return chart.properties(usermeta=EMBEDDING, description="A chart without data yet").to_dict(validate=False)
 

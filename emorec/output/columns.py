@@ -1,4 +1,4 @@
-"""The columns of a timeline as arrays: those of the CSV, then what each modality alone says."""
+"""The columns of a timeline as arrays: those of the CSV, then those of each modality alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emorec.output.text import plain
 
 
 def columns(timeline: Timeline) -> dict[str, np.ndarray]:
-    """Every column by name, with one row per step, and per person if there are several, in order of time.
+    """Every column (N,) by name, with one row per step, and per person if there are several, in order of time.
 
     Unknown numbers are NaN, an unknown ``person`` is -1, an unknown ``dominant`` or ``name`` is None.
     """

@@ -1,4 +1,4 @@
-"""A timeline as a pandas data frame: the columns of the CSV, then what each modality alone says."""
+"""A timeline as a pandas data frame: the columns of the CSV, then those of each modality alone."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def dataframe(timeline: Timeline) -> pd.DataFrame:
     require(EXTRA, "pandas")
     import pandas as pd
 
-    found = columns(timeline)
-    persons = found["person"]
+    arrays = columns(timeline)
+    persons = arrays["person"]
     return pd.DataFrame(
-        found
+        arrays
         | {
             "person": pd.Series(persons, dtype="Int64").mask(persons < 0),
-            "dominant": pd.Categorical(found["dominant"], categories=list(EMOTIONS)),
-            "name": pd.Series(found["name"], dtype="string"),
+            "dominant": pd.Categorical(arrays["dominant"], categories=list(EMOTIONS)),
+            "name": pd.Series(arrays["name"], dtype="string"),
         }
     )

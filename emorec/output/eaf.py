@@ -49,19 +49,23 @@ def eaf_text(timeline: Timeline) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, "unicode") + "\n"
 
 
-def _add_tiers(root: xml.Element, found: list[Tier], order: xml.Element) -> int:
-    """Add the tiers, and their times to ``order``; return the number of the last annotation."""
-    times = sorted({time for tier in found for run in tier.runs for time in run.milliseconds})
+def _add_tiers(root: xml.Element, added: list[Tier], order: xml.Element) -> int:
+    """Add tiers to the document and their times to ``order``; return the number of the last annotation."""
+    times = sorted({time for tier in added for run in tier.runs for time in run.milliseconds})
     slots = {time: f"ts{number}" for number, time in enumerate(times, 1)}
     for time, slot in slots.items():
         xml.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=slot, TIME_VALUE=str(time))
     number = 0
-    for tier in found:
-        facts = {"TIER_ID": tier.name, "LINGUISTIC_TYPE_REF": EMOTION, "ANNOTATOR": "emorec"}
-        who = {"PARTICIPANT": tier.person} if tier.person else {}
-        labels = xml.SubElement(root, "TIER", facts | who)
-        facts |= {"TIER_ID": f"{tier.name} {CONFIDENCE}", "LINGUISTIC_TYPE_REF": CONFIDENCE, "PARENT_REF": tier.name}
-        confidences = xml.SubElement(root, "TIER", facts | who)
+    for tier in added:
+        attributes = {"TIER_ID": tier.name, "LINGUISTIC_TYPE_REF": EMOTION, "ANNOTATOR": "emorec"}
+        participant = {"PARTICIPANT": tier.person} if tier.person else {}
+        labels = xml.SubElement(root, "TIER", attributes | participant)
+        attributes |= {
+            "TIER_ID": f"{tier.name} {CONFIDENCE}",
+            "LINGUISTIC_TYPE_REF": CONFIDENCE,
+            "PARENT_REF": tier.name,
+        }
+        confidences = xml.SubElement(root, "TIER", attributes | participant)
         for run in tier.runs:
             start, end = (slots[time] for time in run.milliseconds)
             label, confidence = f"a{number + 1}", f"a{number + 2}"
@@ -86,10 +90,10 @@ def _add_tiers(root: xml.Element, found: list[Tier], order: xml.Element) -> int:
 
 def _add_types(root: xml.Element) -> None:
     """Add the types of tiers, and the controlled vocabulary."""
-    facts = {"LINGUISTIC_TYPE_ID": EMOTION, "TIME_ALIGNABLE": "true", "GRAPHIC_REFERENCES": "false"}
-    xml.SubElement(root, "LINGUISTIC_TYPE", facts | {"CONTROLLED_VOCABULARY_REF": EMOTION})
-    facts |= {"LINGUISTIC_TYPE_ID": CONFIDENCE, "TIME_ALIGNABLE": "false", "CONSTRAINTS": CONSTRAINT}
-    xml.SubElement(root, "LINGUISTIC_TYPE", facts)
+    attributes = {"LINGUISTIC_TYPE_ID": EMOTION, "TIME_ALIGNABLE": "true", "GRAPHIC_REFERENCES": "false"}
+    xml.SubElement(root, "LINGUISTIC_TYPE", attributes | {"CONTROLLED_VOCABULARY_REF": EMOTION})
+    attributes |= {"LINGUISTIC_TYPE_ID": CONFIDENCE, "TIME_ALIGNABLE": "false", "CONSTRAINTS": CONSTRAINT}
+    xml.SubElement(root, "LINGUISTIC_TYPE", attributes)
     xml.SubElement(root, "LANGUAGE", LANG_DEF=LANGUAGE, LANG_ID="und", LANG_LABEL="undetermined (und)")
     about = "1-1 association with a parent annotation"
     xml.SubElement(root, "CONSTRAINT", STEREOTYPE=CONSTRAINT, DESCRIPTION=about)

@@ -12,7 +12,7 @@ from emorec.output.text import media_name
 from emorec.output.tiers import FUSED, Run, Tier, tiers
 
 NAMESPACE = "http://www.w3.org/2009/10/emotionml"
-OWN = "urn:emorec"  # namespace of the name of a person, for which EmotionML has no place
+OWN = "urn:emorec"  # namespace of the name of a person, because EmotionML has no element for it
 CATEGORIES, AFFECT = "emotions", "affect"  # ids of the vocabularies
 BOTH = "face voice"  # the modalities of a fusion of the two
 
@@ -33,14 +33,15 @@ def emotionml_text(timeline: Timeline) -> str:
     file = quote(media_name(timeline)) or "recording"
     fused = timeline.fusion if timeline.fusion in ("face", "voice") else BOTH
     for tier in tiers(timeline):
-        through = fused if tier.modality == FUSED else tier.modality
+        modalities = fused if tier.modality == FUSED else tier.modality
         for run in tier.runs:
-            _add(root, tier, run, file, through)
+            _add_emotion(root, tier, run, file, modalities)
     xml.indent(root, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, "unicode") + "\n"
 
 
-def _add(root: xml.Element, tier: Tier, run: Run, file: str, through: str) -> None:
+def _add_emotion(root: xml.Element, tier: Tier, run: Run, file: str, modalities: str) -> None:
+    """Add the element of a run; ``file`` is the URL of the recording, ``modalities`` are those of EmotionML."""
     start, end = run.milliseconds
     emotion = xml.SubElement(
         root,
@@ -50,7 +51,7 @@ def _add(root: xml.Element, tier: Tier, run: Run, file: str, through: str) -> No
             "time-ref-anchor-point": "start",
             "offset-to-start": str(start),
             "duration": str(end - start),
-            "expressed-through": through,
+            "expressed-through": modalities,
         },
     )
     about = {"name": tier.person} if tier.person else {}

@@ -22,10 +22,10 @@ LEFT_OUT = "{formats} left out, for which packages are missing: run {command}."
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A format: ``suffix`` of its files, its name in ``words``, and what makes its content.
+    """A format: the ``suffix`` of its files, its name in ``words``, and the functions that make its content.
 
-    ``content`` gives text or bytes, ``parts`` the same text part by part, for formats that may be very long.
-    ``localized`` formats take a locale as the second argument. ``needs`` is the package without which there is none.
+    ``content`` returns text or bytes, ``parts`` the same text part by part, for formats that may be very long. With
+    ``localized`` both take a locale as second argument. ``needs`` is the package that the format needs, "" for none.
     """
 
     suffix: str
@@ -37,7 +37,7 @@ class Format:
 
     @property
     def available(self) -> bool:
-        """Whether the package that it needs is installed."""
+        """Whether the package that the format needs is installed."""
         return not self.needs or find_spec(self.needs) is not None
 
     def write(self, timeline: Timeline, path: Path, locale: str = DEFAULT_LOCALE) -> None:
@@ -45,11 +45,11 @@ class Format:
 
         Raises EmorecError if the file cannot be written, the package is missing, or the locale does not exist.
         """
-        given = (timeline, locale) if self.localized else (timeline,)
+        arguments = (timeline, locale) if self.localized else (timeline,)
         if self.parts:
-            files.write_result(path, (part.encode() for part in self.parts(*given)))
+            files.write_result(path, (part.encode() for part in self.parts(*arguments)))
         else:
-            content = self.content(*given)
+            content = self.content(*arguments)
             files.write_result(path, content.encode() if isinstance(content, str) else content)
 
 
@@ -69,10 +69,10 @@ FORMATS = {
 }
 
 
-def chosen(given: str) -> tuple[list[str], str]:
-    """The names of formats in a text with commas, each once, and a notice about what "all" leaves out ("": nothing).
+def parse_names(given: str) -> tuple[list[str], str]:
+    """The formats that a text names, separated by commas, and a notice about those that "all" leaves out, or "".
 
-    Raises EmorecError for an unknown format, and for one whose package is not installed if it is named.
+    Raises EmorecError for an unknown format, and if the package of a format that is named is not installed.
     """
     names = list(dict.fromkeys(name.strip().lower() for name in given.split(",") if name.strip()))
     for name in names or [given]:
@@ -88,8 +88,8 @@ def chosen(given: str) -> tuple[list[str], str]:
     return [name for name in FORMATS if name not in missing], notice
 
 
-def of_file(path: Path, given: str | None = None) -> Format:
-    """The format that is given by name, or else by the ending of a path. Raises EmorecError if there is none."""
+def find_format(path: Path, given: str | None = None) -> Format:
+    """The format with the name ``given``, by default that of the suffix of a path. Raises EmorecError if unknown."""
     if given is not None:
         if given.lower() not in FORMATS:
             raise EmorecError(UNKNOWN.format(name=given, known=", ".join(FORMATS)).replace(", all.", "."))

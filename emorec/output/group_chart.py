@@ -13,12 +13,15 @@ from emorec.output.chart_axes import GREY
 UNSURE = "#999999"
 HEIGHT = 24  # px of each bar
 
-# A measure, its mean, and the ends of its interval or None.
+# The name of a measure, its mean, and the low and the high end of its interval, None without one.
 Bar = tuple[str, float, float | None, float | None]
 
 
 def group_chart(bars: Sequence[Bar], ink: str = GREY) -> alt.LayerChart:
-    """A chart of shares from 0 to 1, as wide as its place in the page, on a transparent background."""
+    """A chart of the bars of emotions and "unsure" (shares from 0 to 1), with a transparent background.
+
+    It is as wide as its place in the page. ``ink`` is the colour of text.
+    """
     order = [*EMOTIONS, "unsure"]
     rows = [
         {"measure": name, "mean": mean, "low": low, "high": high} for name, mean, low, high in bars if name in order

@@ -10,7 +10,7 @@ from emorec.inference.timeline import Timeline
 from emorec.output.text import media_name, plain, token
 from emorec.output.tiers import runs
 
-SPEAKERS = {OFF_SCREEN: "off_screen", UNSURE: "unknown"}  # names of those who are not visible persons
+SPEAKERS = {OFF_SCREEN: "off_screen", UNSURE: "unknown"}  # names of speakers who are not visible
 NOTHING = "<NA>"  # an empty field of RTTM
 
 

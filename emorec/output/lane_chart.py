@@ -1,4 +1,4 @@
-"""A chart with a lane for each person, the mean of all on top."""
+"""A chart with a lane for each person, below a lane for the mean of all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from emorec.output.chart_tooltips import TOOLTIP
 from emorec.output.lane_data import BELOW, MAX_LANES, lanes
 
 LANE_HEIGHT = 86  # px, at least
-LEAST = 300  # px of the chart, at least
-LABEL = 66  # px of a marker's label, from the plot of a lane down to the name of the next
-PICTURE, GAP = 20, 6  # px: the side of a person's picture, and what is free between it and the name
+LEAST = 300  # px of the whole chart, at least
+LABEL = 66  # px of the label of a marker, from the plot of a lane down to the name of the next one
+PICTURE, GAP = 20, 6  # px: the side of a person's picture, and the space between it and the name
 
 
 def height(timeline: Timeline) -> int:
@@ -36,7 +36,7 @@ def drawing(
 ) -> Drawing:
     """The Drawing of a timeline with people.
 
-    ``span`` (s) is what the axis of time shows, ``ink`` the colour of the names; ``pictures`` are URLs of small
+    ``span`` (s) is the time that the axis shows, ``ink`` the colour of the names; ``pictures`` are URLs of small
     pictures of persons by their numbers, drawn before the names.
     """
     data = lanes(timeline, style, span, pictures)
@@ -105,12 +105,12 @@ def _affect_lines(top: float, span: tuple[float, float], legend: bool) -> alt.Ch
 
 
 def _each_lane() -> dict[str, Any]:
-    """An area or line of its own for each lane."""
+    """The encoding that draws a separate area or line for each lane."""
     return {"detail": alt.Detail("lane:N")}
 
 
 def _height(field: str, top: float, **how: Any) -> alt.Y:
     scale = alt.Scale(domain=[0, top], nice=False, reverse=True)
-    # Without any axis Vega-Lite cannot join those of the layers.
+    # Vega-Lite can only join the axes of the layers if each layer has one.
     bare = alt.Axis(labels=False, ticks=False, domain=False, grid=False)
     return alt.Y(field, title=None, scale=scale, axis=bare, **how)

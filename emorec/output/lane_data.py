@@ -1,8 +1,8 @@
-"""The data of a chart with a lane for each person, the mean of all on top, as plain values.
+"""The data of a chart with a lane for each person, below a lane for the mean of all, as plain values.
 
-On the chart's vertical scale, which goes down from 0, a lane is 1 high: its name, the plot, and a strip that shows
-where the face is seen; for somebody who is only heard, where the voice is. Below the last lane there is a strip for
-speech.
+The vertical scale of the chart goes down from 0, and a lane is 1 high. It has the name, the plot, and a strip that
+shows when the face is seen; for a person who is only heard, when the voice is heard. Below the last lane there is a
+strip for speech.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emorec.inference.timeline import Timeline
 from emorec.output import chart_data, chart_hatch, chart_tooltips
 from emorec.output.chart_data import Columns, box, rounded
 
-MAX_LANES = 12  # persons; more would be too many to tell apart
+MAX_LANES = 12  # persons; more are not readable
 MEAN = "Everybody (mean)"
 MORE = "{count} more persons are not drawn"
 
@@ -27,11 +27,11 @@ NAME_AT = 0.13
 PLOT = (0.26, 0.9)
 STRIP = (0.92, 0.97)
 ZERO = (0.576, 0.584)  # the line between pleasant and unpleasant
-# Of the strip for speech, and the place of its name, below the last lane.
+# The strip for speech and its name, and the height of both together, below the last lane.
 SPEECH = (0.24, 0.3)
 SPEECH_AT = 0.13
 BELOW = 0.32
-LOW = 0.2  # height of a lane's plot as a fraction of that of a chart without lanes
+PLOT_HEIGHT = 0.2  # of a lane, as a fraction of the plot of a chart without lanes
 
 MAX_POINTS = 1000  # columns in all lanes together, so that a browser draws them quickly
 MIN_COLUMNS = 100  # of a lane
@@ -60,7 +60,7 @@ class Lanes:
 
 
 def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: Mapping[int, str]) -> Lanes:
-    """The lanes of a timeline with people; the chart shows ``span`` (s), and ``pictures``, URLs by person."""
+    """The lanes of a timeline with people; ``span`` (s) is the time of the chart, ``pictures`` are URLs by person."""
     until = span[1]
     drawn = [(MEAN, timeline), *((person.name, person) for person in timeline.people[:MAX_LANES])]
     count = len(drawn)
@@ -81,11 +81,11 @@ def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: M
             found.tracks.append(_rectangle(end, until, lane, PLOT))
         found.shapes.extend(_in_lane(point, lane, style) for point in POINTS[style](data))
         if style == "stacked":
-            for point in chart_hatch.strokes(data, span, LOW):
+            for point in chart_hatch.strokes(data, span, PLOT_HEIGHT):
                 at = point["at"]
                 found.strokes.append(point | {"at": None if at is None else in_lane(at, lane)})
-        own = data.speech if one.only_heard else data.face
-        found.strips.extend(_strips(data.start, data.end, own, lane, STRIP))
+        presence = data.speech if one.only_heard else data.face
+        found.strips.extend(_strips(data.start, data.end, presence, lane, STRIP))
         for place, boxed in zip(zip(data.start, data.end, strict=True), chart_tooltips.column_boxes(data), strict=True):
             found.hover.append(boxed | _rectangle(*place, lane, PLOT) | {"Person": files.shown(name)})
     found.names.append({"text": "Speech counted", "at": count + SPEECH_AT})
@@ -95,7 +95,7 @@ def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: M
 
 
 def in_lane(value: float, lane: int) -> float:
-    """Where a value from 0 (bottom) to 1 of a lane is on the chart's scale."""
+    """A value from 0 (bottom) to 1 (top) of the plot of a lane, on the scale of the chart."""
     top, bottom = PLOT
     return rounded(lane + bottom - value * (bottom - top))
 

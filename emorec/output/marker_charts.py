@@ -15,17 +15,19 @@ from emorec.emotions import COLOURS, EMOTIONS
 from emorec.output.chart_data import clock, rounded
 from emorec.output.markers import MEASURES, Around
 
-RULE = "#111111"  # over the colours of the emotions
-HALO = "#FFFFFF"  # beside it, so that it is also seen on dark colours
-MAX_LABELS = 40  # more would cover each other; the rules stay, and their labels are in the tooltips
+RULE = "#111111"  # visible on the colours of the emotions
+HALO = "#FFFFFF"  # beside a rule, so that it is visible on dark colours too
+MAX_LABELS = 40  # more would cover each other; then only the tooltips of the rules have the labels
 MAX_WORDS = 110  # px of a label
 MAX_PANELS = 8  # labels whose averages are drawn
 WIDTH, HEIGHT = 400, 150  # px of a panel
 
 
 def rules(markers: Sequence[Marker], top: float, longest: int = MAX_WORDS) -> list[alt.Chart]:
-    """Layers for a chart over time: a rule at each marker, and its label beside it, at most ``longest`` px, below the
-    ``top`` of the scale."""
+    """Layers for a chart over time: a rule at each marker, with its label beside it.
+
+    ``top`` is the value of the vertical scale at which labels begin, ``longest`` their greatest length (px).
+    """
     values = [
         {"time": rounded(each.time), "marker": files.shown(each.label), "at": clock(each.time)} for each in markers
     ]
@@ -48,9 +50,9 @@ def rules(markers: Sequence[Marker], top: float, longest: int = MAX_WORDS) -> li
 
 
 def around_chart(averages: Sequence[Around], title: str, ink: str, font: str) -> alt.VConcatChart:
-    """For each label the change of the probabilities, and of valence and arousal, after the mean before the marker.
+    """For each label, the change of the probabilities, and of valence and arousal, from the mean before the marker.
 
-    Where nothing is known before the marker it shows the means themselves.
+    If nothing is known before the marker, it shows the means themselves. ``ink`` is the colour of text.
     """
     rows = []
     changes = [_has_change(each) for each in averages]
@@ -81,7 +83,7 @@ def around_chart(averages: Sequence[Around], title: str, ink: str, font: str) ->
 
 
 def _has_change(each: Around) -> bool:
-    """Whether the mean before the marker is known for any measure."""
+    """Whether the change from the mean before the marker is known for any measure."""
     return bool(np.isfinite(each.change).any())
 
 

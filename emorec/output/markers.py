@@ -1,4 +1,4 @@
-"""Markers of the user's own, and the mean timeline around them (the event-locked average)."""
+"""Markers of a user, and the mean timeline around them (the event-locked average)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from emorec.output import tables
 MEASURES = (*EMOTIONS, *DIMENSIONS)
 COLUMNS = ("label", "lag", "measure", "mean", "low", "high", "change", "change_low", "change_high", "markers")
 BEFORE, AFTER = 5.0, 10.0  # seconds around a marker
-LONGEST = 600.0  # seconds before or after a marker that may be asked for
+LONGEST = 600.0  # seconds before or after a marker, at most
 RESAMPLES = 1000
-MOST_SHOWN = 60  # characters of what was given, in a sentence about it
+MOST_SHOWN = 60  # characters of a wrong argument that the error repeats
 SEED = 0  # so that the same files give the same interval
 MASS = (2.5, 97.5)  # percentiles of the 95 % interval
 DIGITS = 6
@@ -63,15 +63,15 @@ class Around:
     count: np.ndarray = field(repr=False)
 
 
-def of(given: MarkersLike) -> tuple[Marker, ...]:
+def parse_markers(given: MarkersLike) -> tuple[Marker, ...]:
     """Markers from a file, or from pairs of a time (s) and a label, in order of time. Raises EmorecError."""
     if isinstance(given, str | PathLike):
-        return annotation.markers(given)
+        return annotation.read_markers(given)
     try:
-        found = iter(given)
+        given_items = iter(given)
     except TypeError:
         raise _no_pairs(given) from None
-    pairs = [*found]  # errors of a caller's own generator stay what they are
+    pairs = [*given_items]  # outside of the ``try``, so that errors of the caller's generator are not changed
     try:
         made = [each if isinstance(each, Marker) else Marker(float(each[0]), str(each[1])) for each in pairs]
     except (TypeError, ValueError, LookupError, OverflowError):
@@ -84,12 +84,12 @@ def _no_pairs(given: object) -> EmorecError:
 
 
 def with_markers(timeline: AnyTimeline, given: MarkersLike, shared: bool = False) -> AnyTimeline:
-    """The timeline with markers. Those outside of what was analysed are left out, with a note.
+    """The timeline with markers. Markers outside of the part that was analysed are left out, with a note.
 
-    ``shared`` is whether the markers are for several recordings: then all of them may lie outside of this one. Raises
-    EmorecError if they are not shared, and none lies inside.
+    ``shared`` markers are for several recordings, so all of them may be outside of this one. Raises EmorecError if
+    markers that are not shared are all outside.
     """
-    markers, begin = of(given), timeline.choices.get("start") or 0.0
+    markers, begin = parse_markers(given), timeline.choices.get("start") or 0.0
     inside = tuple(marker for marker in markers if begin <= marker.time <= timeline.duration)
     if len(inside) == len(markers):
         return replace(timeline, markers=markers)
@@ -102,13 +102,12 @@ def with_markers(timeline: AnyTimeline, given: MarkersLike, shared: bool = False
 
 
 def is_part(settings: Mapping[str, Any]) -> bool:
-    """Whether only a part of a recording was analysed, by the settings of its extraction."""
+    """Whether only a part of a recording was analysed; ``settings`` are those of its extraction."""
     return bool(settings.get("start")) or settings.get("end") is not None
 
 
 def check_within(markers: Sequence[Marker], begin: float, duration: float, slack: float = 0.0) -> None:
-    """Raise EmorecError if all markers are before ``begin`` (s), or after the ``duration`` (s) by more than ``slack``
-    (s)."""
+    """Raise EmorecError if every marker is outside of ``begin`` to ``duration + slack`` (s)."""
     outside = [marker for marker in markers if not begin <= marker.time <= duration + slack]
     if outside and len(outside) == len(markers):
         more = f", and {len(outside) - 1} more are" if len(outside) > 1 else ""
@@ -117,16 +116,17 @@ def check_within(markers: Sequence[Marker], begin: float, duration: float, slack
 
 
 def check_window(before: float, after: float) -> None:
-    """Raise EmorecError unless so many seconds before and after a marker can be used."""
+    """Raise EmorecError unless ``before`` and ``after`` (s) are valid lengths of time around a marker."""
     if not (0 <= before <= LONGEST and 0 <= after <= LONGEST and before + after > 0):
         raise EmorecError(WRONG_WINDOW.format(before=before, after=after, longest=LONGEST))
 
 
-def around(timeline: Timeline, before: float = BEFORE, after: float = AFTER) -> list[Around]:
+def average_around(timeline: Timeline, before: float = BEFORE, after: float = AFTER) -> list[Around]:
     """The mean timeline from ``before`` to ``after`` (s) around the markers of each label, in order of first use.
 
-    Rows without evidence do not count. The mean before a marker is that of rows whose window ends before it wherever in
-    a row the marker lies, or of all rows before it if there are none. Raises EmorecError if there are no markers.
+    Rows without evidence do not count. The mean before a marker is that of rows whose window ends before the marker,
+    wherever it is in its row; if there are no such rows, that of all rows before it. Raises EmorecError if there are no
+    markers, or if the time around them is too long or shorter than a row.
     """
     check_window(before, after)
     if not timeline.markers:
@@ -138,19 +138,19 @@ def around(timeline: Timeline, before: float = BEFORE, after: float = AFTER) -> 
     lag = (np.arange(first, last) + 0.5) * step
     earlier = lag + (step + timeline.window) / 2 <= 1e-9  # the middle of a row is up to half a step after the lag
     baseline = earlier if earlier.any() else lag < 0
-    found = []
+    averages = []
     for label in dict.fromkeys(marker.label for marker in timeline.markers):
         times = np.array([marker.time for marker in timeline.markers if marker.label == label])
         values = _values(timeline, times[:, None] + lag)
         usual = _mean(values[:, baseline].swapaxes(0, 1))[:, None]
         both = [(_mean(each), *_interval(each)) for each in (values, values - usual)]
         count = (~np.isnan(values[..., 0])).sum(axis=0)
-        found.append(Around(label, len(times), lag, *both[0], *both[1], count))
-    return found
+        averages.append(Around(label, len(times), lag, *both[0], *both[1], count))
+    return averages
 
 
 def _values(timeline: Timeline, times: np.ndarray) -> np.ndarray:
-    """The MEASURES (..., 9) of the rows at some times (...) (s); NaN outside, and without evidence."""
+    """The MEASURES (..., 9) of the rows at some times (...) (s); NaN outside of the timeline, and without evidence."""
     out = np.full((*times.shape, len(MEASURES)), np.nan)
     if not len(timeline):
         return out
@@ -163,14 +163,14 @@ def _values(timeline: Timeline, times: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """The mean over the first axis of what is not NaN; NaN without any."""
+    """The mean over the first axis of the values that are not NaN; NaN without any."""
     has = ~np.isnan(values)
     total, count = np.where(has, values, 0.0).sum(axis=0), has.sum(axis=0)
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def _interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % interval of the mean over markers, the first axis, which are drawn with replacement."""
+    """The bootstrap 95 % interval (low, high) of the mean over markers, which are the first axis."""
     nothing = np.full(values.shape[1:], np.nan)
     if len(values) < 2:
         return nothing, nothing
@@ -181,7 +181,7 @@ def _interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weight = np.tensordot(drawn, has.astype(float), 1)
     means = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
     enough = has.sum(axis=0) >= 2
-    means[:, ~enough] = 0.0  # so that no column is empty
+    means[:, ~enough] = 0.0  # nanpercentile would warn about columns that are all NaN
     low, high = np.nanpercentile(means, MASS, axis=0)
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 

@@ -12,21 +12,21 @@ from emorec.output.highlights import Highlight
 KIND = "negative"
 COUNT, SECONDS = 3, 60.0
 MIN_EVIDENCE = 0.25  # share of a stretch that has evidence of its own; those with less are not compared
-# Valence from which on a stretch is not negative. Calm time has that of neutral, +0.13, so a stretch counts only if it
-# is 0.13 lower. The negative emotions are 0.7 to 0.85 lower: about a sixth of the stretch must be one of them, and that
-# is more than the few percent that neutral talk leaves to each.
+# A stretch counts as negative if its valence is lower. Calm time has the valence of neutral, +0.13, and the negative
+# emotions are 0.7 to 0.85 lower than that. So about a sixth of the stretch must be a negative emotion, which is more
+# than the few percent that each of them has in neutral speech.
 BELOW = 0.0
 NONE = "No minute is clearly negative."
-MINUTES = 2  # of a recording, from which on its most negative minutes say more than the summary
-NAMED = 2  # emotions that the reason names
+MINUTES = 2  # length of a recording from which on its most negative minutes say more than the summary
+NAMED = 2  # emotions in the reason
 
 
 def most_negative(timeline: Timeline, count: int | None = COUNT, seconds: float = SECONDS) -> list[Highlight]:
     """The ``count`` stretches of ``seconds`` with the lowest mean valence, lowest first; None gives all of them.
 
-    Only those below 0 are negative, so there may be none. They do not overlap, begin on a whole second of
+    Only stretches with a valence below BELOW are returned, so there may be none. They do not overlap, begin at a row of
     ``Timeline.grid``, and have evidence of their own for at least MIN_EVIDENCE of their time. A recording that is
-    shorter is one stretch. ``strength`` goes from 0 (valence 1) to 1 (valence -1).
+    shorter than ``seconds`` is one stretch. ``strength`` goes from 0 (valence 1) to 1 (valence -1).
     """
     timeline = timeline if timeline.grid is None else timeline.grid
     if not len(timeline) or seconds <= 0 or (count is not None and count <= 0):
@@ -46,15 +46,15 @@ def most_negative(timeline: Timeline, count: int | None = COUNT, seconds: float 
     enough = evidence >= np.maximum(MIN_EVIDENCE * spans, 1e-9)
     first, last, evidence = first[enough], last[enough], evidence[enough]
     means = (valence[last] - valence[first]) / evidence
-    found = []
+    stretches = []
     order = np.lexsort((first, np.round(means, 6)))
     order = order[means[order] < BELOW]
-    while len(order) and (count is None or len(found) < count):
+    while len(order) and (count is None or len(stretches) < count):
         best = order[0]
         rows = int(first[best]), int(last[best])
-        found.append(_stretch(timeline, *rows, float(means[best]), float(evidence[best])))
+        stretches.append(_stretch(timeline, *rows, float(means[best]), float(evidence[best])))
         order = order[(first[order] >= last[best]) | (last[order] <= first[best])]
-    return found
+    return stretches
 
 
 def has_minutes(timeline: Timeline) -> bool:
@@ -64,6 +64,7 @@ def has_minutes(timeline: Timeline) -> bool:
 
 
 def _stretch(timeline: Timeline, first: int, last: int, valence: float, evidence: float) -> Highlight:
+    """The stretch of the rows first:last, with its mean valence and its evidence (s)."""
     rows = slice(first, last)
     own = timeline.witnessed[rows]
     lengths = (timeline.end - timeline.start)[rows][own]

@@ -1,6 +1,6 @@
 """A timeline in a notebook: a sentence, the chart, and the highlights, without a network and without scripts.
 
-Notebooks that draw Vega-Lite themselves get the chart as such, with tooltips.
+Notebooks that draw Vega-Lite themselves get the specification of the chart, and show it with tooltips.
 """
 
 from __future__ import annotations

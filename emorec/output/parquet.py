@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXTRA = "exports"  # the extra that installs pyarrow
-# Columns of the mean that the rows of the persons do not tell.
+# Columns of the mean of all persons that cannot be computed from the rows of the persons.
 ANYBODY = ("face_coverage", "row_face", "speech_coverage", "row_speech")
 
 
@@ -28,7 +28,7 @@ def parquet_bytes(timeline: Timeline) -> bytes:
     """The columns of ``Timeline.to_dataframe``; what is not known is null.
 
     The key ``emorec`` of the file's metadata has the recording, its length, whether all of it was analysed, and all
-    settings, as JSON, and of all persons also the columns ANYBODY of their mean. Raises EmorecError if pyarrow is not
+    settings, as JSON; with several persons also the columns ANYBODY of their mean. Raises EmorecError if pyarrow is not
     installed.
     """
     require(EXTRA, "pyarrow")

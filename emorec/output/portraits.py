@@ -1,4 +1,4 @@
-"""Small pictures of the persons whom highlights are about, from the thumbnails that are stored with the features."""
+"""Small pictures of the persons of a recording, from the thumbnails that are stored with the features."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from emorec.output.lane_data import MAX_LANES
 NOBODY = -1
 
 
-def who(timeline: Timeline, highlight: Highlight) -> int:
+def highlighted_person(timeline: Timeline, highlight: Highlight) -> int:
     """The number of the person whom a highlight of the timeline is about, NOBODY if there is none.
 
-    If the highlight names none, it is the person of its first row; in a timeline of several persons the one who shows
-    its emotion most, of those whose face is seen there.
+    If the highlight names no person, it is the person of its first row. In a timeline of several persons it is, of
+    those whose face is seen in that row, the one with the highest probability of the highlight's emotion.
     """
     if highlight.person is not None:
         return highlight.person
@@ -42,36 +42,36 @@ def who(timeline: Timeline, highlight: Highlight) -> int:
 
 @dataclass(frozen=True)
 class Portraits:
-    """The pictures of the persons in ``features``; with ``blur`` as a mosaic."""
+    """The pictures of the persons in ``features``; with ``blur``, the faces are hidden behind a mosaic."""
 
     features: Features
     blur: bool = False
 
     def url(self, row: int | None) -> str:
-        """The picture with an index as a URL that holds it, "" for None."""
+        """The picture with this index as a data URL, "" for None."""
         if row is None:
             return ""
         picture = thumbnails.content(self.features, row)
         return data_url(mosaic(picture) if self.blur else picture)
 
-    def of(self, number: int) -> int | None:
+    def best(self, number: int) -> int | None:
         """The index of a person's best picture, None if there is none."""
         return thumbnails.best(self.features, number)
 
-    def at(self, timeline: Timeline, highlight: Highlight) -> int | None:
-        """The index of the picture of the person whom a highlight is about, as seen at that time; None if unseen."""
-        number = who(timeline, highlight)
+    def best_of_highlight(self, timeline: Timeline, highlight: Highlight) -> int | None:
+        """The index of the best picture, at that time, of the person whom a highlight is about; None without one."""
+        number = highlighted_person(timeline, highlight)
         if number == NOBODY:
             return None
-        # The face that a row tells of is somewhere in its window.
+        # The face that a row is about may be anywhere in the window of the row.
         return thumbnails.best(self.features, number, (highlight.start, highlight.end), timeline.window / 2)
 
 
-def of_people(timeline: Timeline, features: Features) -> dict[int, str]:
-    """The best picture of each person who has a lane in the chart of a timeline, as URLs by the persons' numbers."""
-    found, portraits = {}, Portraits(features)
+def lane_pictures(timeline: Timeline, features: Features) -> dict[int, str]:
+    """The best picture of each person who has a lane in the chart of a timeline, as data URLs by number."""
+    urls, portraits = {}, Portraits(features)
     for person in timeline.people[:MAX_LANES]:
         number = int(person.person.max(initial=NOBODY))
-        if url := portraits.url(portraits.of(number)):
-            found[number] = url
-    return found
+        if url := portraits.url(portraits.best(number)):
+            urls[number] = url
+    return urls

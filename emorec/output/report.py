@@ -19,7 +19,7 @@ from emorec.output import trust
 from emorec.output.chart_data import clock
 from emorec.output.lane_data import MAX_LANES
 from emorec.output.portraits import Portraits
-from emorec.output.summary import how, summary
+from emorec.output.summary import choices_in_words, summary
 
 STYLE = """
 @page { size: A4; margin: 15mm; }
@@ -56,10 +56,10 @@ def html_text(
     portraits: Portraits | None = None,
     people: Sequence[Timeline] = (),
 ) -> str:
-    """The text of the page; ``evaluation`` and ``training`` are those of the checkpoint, None if it is not known.
+    """The HTML of the page; ``evaluation`` and ``training`` are those of the checkpoint, None if it is not known.
 
-    ``portraits`` are the pictures of persons, ``people`` the timelines of those who get a lane; without any, those of
-    the timeline itself.
+    ``portraits`` are the pictures of persons, ``people`` the timelines of persons with a lane, by default those of
+    ``timeline.people``.
     """
     name = Path(str(timeline.media.get("name", ""))).name or "A recording"
     people, alone = people or timeline.people, replace(timeline, people=())
@@ -71,7 +71,7 @@ def html_text(
         f"<h1>{html.escape(name)}</h1>",
         f"<p><strong>{warning}</strong></p>" if warning else "",
         f'<p class="trust">{html.escape(trusted)}</p>',
-        f'<p class="small">{_part(timeline)}, {html.escape(how(timeline))}, '
+        f'<p class="small">{_shown_time(timeline)}, {html.escape(choices_in_words(timeline))}, '
         f"{max(timeline.window, timeline.step):g} s of evidence for each. Made by emorec {__version__}.</p>",
         *(f"<p><strong>{html.escape(note)}</strong></p>" for note in timeline.notes),
         _section("Summary", parts.figures(timeline), "whole"),
@@ -100,20 +100,20 @@ def write(
 ) -> None:
     """Write the page to a file, completely or not at all. Raises EmorecError if it cannot be written.
 
-    ``model`` made the timeline from ``features``, from which it takes pictures of the persons and, if several are
-    visible, a lane for each of them; ``blur`` hides the faces in the pictures. Without ``model`` nothing is said about
-    what was measured.
+    ``model`` made the timeline from ``features``. From these come the pictures of the persons and, if several are
+    visible, a lane for each of them; ``blur`` hides the faces in the pictures. Without ``model``, the page does not say
+    how well the weights were measured to work.
     """
     evaluation, training = (model.evaluation, model.training) if model else (None, None)
     portraits = Portraits(features, blur) if features else None
-    people = _everybody(timeline, model, features) if model and features else ()
+    people = _lane_timelines(timeline, model, features) if model and features else ()
     files.write_result(path, html_text(timeline, evaluation, training, portraits, people).encode())
 
 
-def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tuple[Timeline, ...]:
-    """The timelines of the persons who get a lane, with the choices of this one.
+def _lane_timelines(timeline: Timeline, model: Checkpoint, features: Features) -> tuple[Timeline, ...]:
+    """The timelines of the persons who get a lane, inferred with the choices of ``timeline``.
 
-    Empty if it has them already, is about one person or about voices alone, or if there are fewer than two persons.
+    Empty if ``timeline`` has them already, is about one person or about voices alone, or has fewer than two persons.
     """
     choices = timeline.choices
     if timeline.people or choices.get("person") is not None or timeline.fusion == "voice" or len(features.persons) < 2:
@@ -123,8 +123,8 @@ def _everybody(timeline: Timeline, model: Checkpoint, features: Features) -> tup
     return (group.between(*part) if part else group).people
 
 
-def _part(timeline: Timeline) -> str:
-    """What of the recording is shown, and how long it is, or which part of it was analysed."""
+def _shown_time(timeline: Timeline) -> str:
+    """The time that the page shows: the length of the recording, or a part of it, as "0:10 to 0:20 of 1:00"."""
     part, start, length = timeline.choices.get("part"), timeline.choices.get("start"), clock(timeline.duration)
     analysed = f"{clock(start)} to {length}" if start else length
     return f"{clock(part[0])} to {clock(part[1])} of {analysed}" if part else analysed

@@ -1,4 +1,4 @@
-"""The parts of the report: figures, charts, a lane for each person, and tables of what stands out."""
+"""The parts of the report as HTML: figures, charts, a lane for each person, and tables of highlights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emorec.output.chart_files import content
 from emorec.output.highlights import Highlight, find_highlights
 from emorec.output.negative import NONE, has_minutes, most_negative
 from emorec.output.portraits import Portraits
-from emorec.output.summary import affect_in_words, missing, shares_in_words, summary
+from emorec.output.summary import affect_in_words, missing_evidence, shares_in_words, summary
 
 UNSURE = "repeating-linear-gradient(135deg,#777 0 2px,#ddd 2px 6px)"  # the bar of unsure time, hatched as in the chart
 WIDTH, HEIGHT, LANE_HEIGHT = 760, 270, 140  # px of a chart; a printed page is about 680 wide
@@ -22,11 +22,11 @@ NOTHING = "<p>{missing}, so there is nothing to read an emotion from.</p>"
 
 
 def figures(timeline: Timeline) -> str:
-    """The share of the time of each emotion, and how much evidence there is."""
+    """The share of the time of each emotion, and how much evidence there is, as HTML."""
     found = summary(timeline)
     pictures = has_pictures(timeline)
     if found.confidence is None:
-        return NOTHING.format(missing=html.escape(missing(timeline)))
+        return NOTHING.format(missing=html.escape(missing_evidence(timeline)))
     rows = "".join(
         f'<tr><th scope="row">{EMOJI[emotion]} {emotion}</th><td class="bar">'
         f'<i style="width:{share:.1%};background:{COLOURS[emotion]}"></i></td><td>{share:.0%}</td></tr>'
@@ -69,7 +69,7 @@ def _lane(person: Timeline, portraits: Portraits | None) -> str:
     seen = f"voice heard in {found.speech:.0%}" if person.only_heard else f"face seen in {found.face:.0%}"
     words = f"{shares_in_words(found)}; {seen} of the time"
     number = int(person.person[0]) if len(person) else -1
-    picture = _picture(portraits, portraits.of(number)) if portraits else ""
+    picture = _picture(portraits, portraits.best(number)) if portraits else ""
     name = html.escape(files.shown(person.name))
     return (
         f'<div class="lane"><div class="who">{picture}<div><b>{name}</b><br><span class="small">{words}</span></div>'
@@ -92,7 +92,7 @@ def negative(timeline: Timeline, portraits: Portraits | None) -> str:
 
 
 def _table(timeline: Timeline, found: Sequence[Highlight], portraits: Portraits | None) -> str:
-    pictures = [_picture(portraits, portraits.at(timeline, each)) if portraits else "" for each in found]
+    pictures = [_picture(portraits, portraits.best_of_highlight(timeline, each)) if portraits else "" for each in found]
     with_picture = any(pictures)
     rows = "".join(
         f'<tr><th scope="row">{clock(each.start)}<span class="small"> to {clock(each.end)}</span></th>'

@@ -23,18 +23,18 @@ def number(value: float | None) -> float | None:
 
 
 def person_of(timeline: Timeline) -> int | None:
-    """The number of the one person whom a timeline is about, None if that is nobody or changes from row to row."""
+    """The number of the person whom a whole timeline is about; None if there is no such person."""
     if not timeline.name:
         return None
     shown = timeline.person[timeline.person >= 0]
     if len(shown):
         return int(shown[0])
-    # No row shows the face of a person whose voice alone is read.
+    # A person who is only heard is in no row.
     return next((number for number, name in timeline.names.items() if name == timeline.name), None)
 
 
 def rows(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
-    """One dict per row of a timeline, or of its first rows, one after the other; None is unknown."""
+    """An iterator over the rows of a timeline as dicts, at most ``max_rows``; None is unknown."""
     columns = zip(
         timeline.start,
         timeline.end,
@@ -104,9 +104,9 @@ def rows(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, 
 
 
 def rows_of_all(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of every person, those of one step after each other; at most ``max_rows``.
+    """The rows of every person, step by step; at most ``max_rows``.
 
-    They are made one by one: all of them, of a day and many persons, would take gigabytes.
+    They are made one by one, because all rows of a day with many persons would take gigabytes.
     """
     each = [rows(one) for one in timeline.each]
     return itertools.islice((row for step in zip(*each, strict=True) for row in step), max_rows)

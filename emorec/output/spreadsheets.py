@@ -1,15 +1,18 @@
-"""Cells of CSV files as spreadsheets read them; needs nothing of what makes timelines."""
+"""Cells of CSV files that spreadsheet programs read as they are meant.
+
+This module imports no timelines, so that programs that write other tables start quickly.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-FORMULA = ("=", "+", "-", "@")  # what makes a spreadsheet take a text in a CSV file for a formula
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet program takes a text that begins with one of these for a formula
 
 
 def cell(value: Any) -> Any:
-    """A value for a CSV file: true and false in small letters, and no text that would be calculated."""
+    """A value for a CSV file: booleans as true and false, and no text that would be taken for a formula."""
     if isinstance(value, bool):
         return str(value).lower()
-    # A spreadsheet shows an apostrophe in front of a cell as nothing, and takes what follows it for text.
+    # A spreadsheet program does not show an apostrophe at the start of a cell, and takes the rest for text.
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -1,4 +1,4 @@
-"""A timeline as subtitles: one cue for every run of rows with the same dominant emotion, none without evidence."""
+"""A timeline as subtitles: one cue for every run of rows with the same dominant emotion."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ class Cue:
 
 
 def cues(timeline: Timeline) -> list[Cue]:
-    """One cue for every run of rows with the same dominant emotion, of every person, in order of time."""
+    """One cue for every run of rows with the same dominant emotion, of every person, in order of time.
+
+    Rows without evidence have none.
+    """
     found = [
         Cue(run.start, run.end, run.emotion, run.confidence, _is_unsure(run, one), plain(one.name))
         for one in timeline.each
@@ -45,7 +48,7 @@ def cues(timeline: Timeline) -> list[Cue]:
 
 
 def _is_unsure(run: tiers.Run, timeline: Timeline) -> bool:
-    # A run may go on for long by evidence from before it alone, which a mean confidence does not tell.
+    # A run may be long although its evidence is only from the time before it; its mean confidence does not show this.
     return run.confidence < timeline.unsure_below or run.sure < 0.5
 
 

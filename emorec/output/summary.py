@@ -18,18 +18,18 @@ from emorec.inference.people import MAIN
 from emorec.inference.timeline import Timeline
 from emorec.output.chart_data import has_pictures, signed
 
-MIN_SECONDS = 5.0  # with evidence; less is too little to conclude anything about a recording
-MIN_SHARE = 0.05  # of the recording that needs evidence; the longer of the two counts
+MIN_SECONDS = 5.0  # seconds with evidence; less is too little to conclude anything about a recording
+MIN_SHARE = 0.05  # share of the recording that needs evidence; the longer of the two times counts
 
 MIX = "mix"  # the channel if none is chosen
 BUNDLED = "default"  # the name of the checkpoint if none is chosen
-TOP_EMOTIONS = 3  # that the sentence names
-MIN_NAMED = 0.005  # share of the time; smaller ones are 0% in words
+TOP_EMOTIONS = 3  # in the sentence
+MIN_NAMED = 0.005  # share of the time; smaller ones would be shown as 0%
 
 WHO = {"all": "mean of all persons", "main": "the person seen longest", "speaker": "the person who speaks"}
 AFFECT = "Valence {valence} and arousal {arousal} on average (−1 to 1), derived from the emotions ({source})."
 TOO_LITTLE = "Too little to tell: evidence for only {known} of {seconds}; {least} are needed."
-FOUND = {  # what is said by whether there is some of a face, and some speech
+FOUND = {  # by whether there is a little of a face, and a little speech
     (True, True): "Too little of a face and of speech",
     (True, False): "Too little of a face and no speech",
     (False, True): "No face and too little speech",
@@ -41,11 +41,12 @@ FOUND = {  # what is said by whether there is some of a face, and some speech
 class Summary:
     """Shares of time and probabilities, from 0 to 1.
 
-    ``shares``: each emotion's share of the time that itself has evidence, largest first; only sure rows count for an
-    emotion. ``unsure``: the rest of that time. Both are empty or 0 without evidence. ``known`` and ``known_seconds``:
-    how much of the ``seconds`` of the timeline itself has evidence. ``too_little``: whether that is too little to
-    conclude anything. ``face`` and ``speech``: shares of the time with a visible face, and with speech that counts:
-    for a person only that person's. ``confidence``: mean over the time that itself has evidence, None without any.
+    "Time with evidence" are the rows that have evidence of their own, not only from their neighbours. ``shares``: the
+    share of each emotion in this time, largest first; only sure rows count for an emotion. ``unsure``: the share of the
+    rest. Both are empty or 0 without evidence. ``known`` and ``known_seconds``: the share and the length (s) of the
+    time with evidence in the ``seconds`` of the timeline. ``too_little``: whether that is too little to conclude
+    anything. ``face`` and ``speech``: shares of all time with a visible face, and with speech that counts; in the
+    timeline of a person only that person's. ``confidence``: mean over the time with evidence, None without any.
     ``valence`` and ``arousal``: means over the same time, from -1 to 1, derived from the probabilities. ``by_prior``:
     share of the time with evidence whose emotion is sure only because of the prior.
     """
@@ -65,11 +66,11 @@ class Summary:
 
     @property
     def warning(self) -> str:
-        """The sentence to show first if there is too little to tell, else ""."""
+        """A sentence if there is too little evidence to tell anything, else ""."""
         if not self.too_little:
             return ""
         known, least = self.known_seconds, _min_seconds(self.seconds)
-        # Rounded away from each other, so that what is too little never reads like enough.
+        # Rounded in opposite directions, so that the two never look equal.
         known, least = known if known < 0.1 else floor(known * 10 + 1e-6) / 10, ceil(least * 10 - 1e-6) / 10
         return TOO_LITTLE.format(known=length(known), seconds=length(self.seconds), least=length(least))
 
@@ -79,9 +80,9 @@ def summary(timeline: Timeline) -> Summary:
     shares, known = timeline.shares()
     lengths = timeline.end - timeline.start
     seconds = float(lengths.sum())
-    own = timeline.witnessed
-    known_seconds = float(lengths[own].sum())
-    unsure_seconds = float(lengths[own & ~timeline.sure].sum())
+    with_evidence = timeline.witnessed
+    known_seconds = float(lengths[with_evidence].sum())
+    unsure_seconds = float(lengths[with_evidence & ~timeline.sure].sum())
     return Summary(
         shares=shares,
         unsure=unsure_seconds / known_seconds if known_seconds else 0.0,
@@ -91,22 +92,21 @@ def summary(timeline: Timeline) -> Summary:
         too_little=known_seconds < _min_seconds(seconds) - 1e-6,
         face=_mean(timeline.row_face, lengths) or 0.0,
         speech=_mean(timeline.row_speech, lengths) or 0.0,
-        confidence=_mean(timeline.confidence[own], lengths[own]),
-        valence=_mean(timeline.valence[own], lengths[own]),
-        arousal=_mean(timeline.arousal[own], lengths[own]),
+        confidence=_mean(timeline.confidence[with_evidence], lengths[with_evidence]),
+        valence=_mean(timeline.valence[with_evidence], lengths[with_evidence]),
+        arousal=_mean(timeline.arousal[with_evidence], lengths[with_evidence]),
         by_prior=float(lengths[timeline.by_prior].sum()) / known_seconds if known_seconds else 0.0,
     )
 
 
-def missing(timeline: Timeline) -> str:
+def missing_evidence(timeline: Timeline) -> str:
     """What a timeline without evidence lacks, by its fusion and person: "No speech of Anna was heard"."""
     figures = summary(timeline)
     voices = timeline.fusion != "face"
     faces = not voices or (timeline.fusion != "voice" and has_pictures(timeline))
     name = timeline.name or (WHO["speaker"] if timeline.choices.get("person") == "speaker" else "")
     whose = f" of {files.shown(name)}" if name else ""
-    # Others may be seen and heard, and a little may be too little in every row.
-    # A row with too little of a face has no person, and so no share of the row; that of its window is known.
+    # A row with too little of a face has no person, and its ``row_face`` is 0, but the coverage of its window is known.
     face = figures.face > 0 or bool(timeline.face_coverage.any())
     speech = figures.speech > 0
     if faces and voices:
@@ -117,12 +117,12 @@ def missing(timeline: Timeline) -> str:
 
 
 def length(seconds: float) -> str:
-    """A length of time with one decimal, or two digits if it is so short that one decimal would hide it."""
+    """A length of time (s) as "1.5 s", with two digits if it is below 0.1 s."""
     return f"{seconds:.2g} s" if 0 < seconds < 0.1 else f"{seconds:.1f} s"
 
 
 def shares_in_words(figures: Summary) -> str:
-    """Every emotion's share of the time with evidence, as in "neutral 80%, happy 20%", and of what is unsure."""
+    """The share of each emotion in the time with evidence, and of unsure: "neutral 80%, happy 15%, unsure 5%"."""
     named = {**figures.shares, "unsure": figures.unsure}
     return ", ".join(f"{name} {share:.0%}" for name, share in named.items() if share >= MIN_NAMED) or "no evidence"
 
@@ -139,8 +139,8 @@ def affect_in_words(figures: Summary) -> str:
     return AFFECT.format(valence=signed(figures.valence), arousal=signed(figures.arousal), source=SOURCE)
 
 
-def who(timeline: Timeline) -> str | None:
-    """The person in words if the choice is a word, "" if it found nobody; None if it is a number, a name or nothing."""
+def person_in_words(timeline: Timeline) -> str | None:
+    """The chosen person in words if the choice is "all", "main" or "speaker", "" if nobody was found; else None."""
     person = timeline.choices.get("person")
     if person == MAIN and timeline.only_heard:
         return "the person heard longest"
@@ -149,9 +149,9 @@ def who(timeline: Timeline) -> str | None:
     return WHO.get(person) if isinstance(person, str) else None
 
 
-def how(timeline: Timeline) -> str:
-    """How a timeline was made, in a few words: "late fusion, everyday prior, 1 s steps"."""
-    person, smooth, about = timeline.choices.get("person"), timeline.choices.get("smooth"), who(timeline)
+def choices_in_words(timeline: Timeline) -> str:
+    """The main choices with which a timeline was made: "late fusion, everyday prior, 1 s steps"."""
+    person, smooth, about = timeline.choices.get("person"), timeline.choices.get("smooth"), person_in_words(timeline)
     baseline = timeline.choices.get("baseline", baseline_choice.DEFAULT)
     parts = [
         f"{timeline.fusion} fusion",
@@ -164,20 +164,25 @@ def how(timeline: Timeline) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def how_in_full(timeline: Timeline) -> str:
-    """``how``, with all other choices that are not the default, in which results that are compared may differ."""
-    given, start, end = timeline.choices, timeline.choices.get("start") or 0.0, timeline.choices.get("end")
-    least, channel, rotate = given.get("unsure_below", UNSURE_BELOW), given.get("channel", MIX), given.get("rotate")
-    own = (
+def all_choices_in_words(timeline: Timeline) -> str:
+    """``choices_in_words``, followed by all other choices that are not the default, to tell results apart."""
+    choices = timeline.choices
+    start, end = choices.get("start") or 0.0, choices.get("end")
+    least, channel, rotate = (
+        choices.get("unsure_below", UNSURE_BELOW),
+        choices.get("channel", MIX),
+        choices.get("rotate"),
+    )
+    own_prior = (
         ""
         if timeline.prior.name in priors.NAMES
         else " ".join(f"{emotion} {share:.1%}" for emotion, share in zip(EMOTIONS, timeline.prior.shares, strict=True))
     )
     window = max(timeline.window, timeline.step)  # with longer steps, the window of a row is the row
-    model, audio, video = given.get("model"), given.get("audio_track"), given.get("video_track")
+    model, audio, video = choices.get("model"), choices.get("audio_track"), choices.get("video_track")
     parts = [
-        how(timeline),
-        f"expected shares {own}" if own else "",
+        choices_in_words(timeline),
+        f"expected shares {own_prior}" if own_prior else "",
         f"checkpoint {files.shown(str(model))}" if model not in (None, BUNDLED) else "",
         "" if window == DEFAULT_WINDOW else f"{window:g} s windows",
         "" if least == UNSURE_BELOW else f"unsure below {least:.0%}",
@@ -195,7 +200,7 @@ def sentence(timeline: Timeline) -> str:
     """A timeline in one line: name, length, how it was made, and the most common emotions."""
     name = Path(str(timeline.media.get("name", ""))).name
     figures = summary(timeline)
-    facts = f"{length(figures.seconds)}, {rows_in_words(timeline)}, {how(timeline)}"
+    facts = f"{length(figures.seconds)}, {rows_in_words(timeline)}, {choices_in_words(timeline)}"
     shares = [f"{emotion} {share:.0%}" for emotion, share in figures.shares.items() if share >= MIN_NAMED]
     if figures.unsure >= MIN_NAMED:
         shares = [*shares[:TOP_EMOTIONS], f"unsure {figures.unsure:.0%}"]

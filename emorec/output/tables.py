@@ -1,4 +1,4 @@
-"""A timeline as CSV, TSV and JSON, and the names of files; docs/SCHEMA.md explains every column and key."""
+"""A timeline as CSV, TSV and JSON; docs/SCHEMA.md explains every column and key."""
 
 from __future__ import annotations
 
@@ -15,18 +15,14 @@ from emorec._version import __version__
 from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.inference.people import WORDS
 from emorec.inference.timeline import Timeline
 from emorec.output import spreadsheets
 from emorec.output.highlights import find_highlights
-from emorec.output.names import REPORTS, of_person, plain
 from emorec.output.negative import most_negative
 from emorec.output.rows import number, person_of, rows, rows_of_all
 from emorec.output.summary import summary
 from emorec.output.text import valid
 
-MOST = 255  # bytes of a file's name on most systems
-PERSON = 40  # bytes of a result's name that come from the name of a person
 # New columns come last, so that programs that read by position keep working.
 COLUMNS: tuple[str, ...] = (
     "start",
@@ -45,13 +41,11 @@ COLUMNS: tuple[str, ...] = (
     "name",
 )
 AFTER_EMOTIONS = COLUMNS[COLUMNS.index("dominant") :]
-DEFAULT_FUSION = "late"  # not part of file names
 JSON_SCHEMA = 1  # version of docs/timeline.schema.json; it increases if a key changes its meaning
 
-# The decimal mark, the delimiter of CSV, and what begins the file: without a byte order mark, spreadsheets of these
-# countries take the letters of a name for those of an older encoding.
+# The decimal mark, the delimiter of CSV, and the start of the file: without a byte order mark, spreadsheet programs in
+# German take the text for an older encoding.
 LOCALES = {"en": (".", ",", ""), "de": (",", ";", "\ufeff")}
-FORMULA = spreadsheets.FORMULA
 
 
 def table(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any]]:
@@ -59,10 +53,10 @@ def table(timeline: Timeline, max_rows: int | None = None) -> list[dict[str, Any
 
     A timeline of all persons has a row for each step and person, in order of time.
     """
-    return [*_lines(timeline, max_rows)]
+    return [*_row_values(timeline, max_rows)]
 
 
-def _lines(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
+def _row_values(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str, Any]]:
     for row in rows_of_all(timeline, max_rows):
         yield (
             {"start": row["start"], "end": row["end"], "person": row["person"]}
@@ -74,15 +68,15 @@ def _lines(timeline: Timeline, max_rows: int | None = None) -> Iterator[dict[str
 def as_dict(timeline: Timeline) -> dict[str, Any]:
     """The whole timeline as plain JSON values.
 
-    Metadata of the recording, all settings, summary, highlights, and one row per step with the probabilities from each
-    modality alone. Of all persons there is a row for each step and person; then ``people`` has the summary of each
-    person, and ``mean_rows`` are the rows of their mean, which ``summary`` describes.
+    It has the metadata of the recording, all settings, summary, highlights, and one row per step, also with the
+    probabilities from each modality alone. With several persons there is a row for each step and person, ``people``
+    has the summary of each person, and ``mean_rows`` are the rows of their mean, which ``summary`` describes.
     """
     return {key: [*value] if isinstance(value, Iterator) else value for key, value in _facts(timeline).items()}
 
 
 def _facts(timeline: Timeline) -> dict[str, Any]:
-    """What ``as_dict`` gives, with iterators for the lists of rows."""
+    """The values of ``as_dict``, with iterators in place of the lists of rows."""
     everybody: dict[str, Any] = {}
     if timeline.people:
         everybody["people"] = [_person(person) for person in timeline.people]
@@ -148,7 +142,7 @@ def delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter: 
 
 
 class _Echo:
-    """A file for csv.writer, which returns what its ``write`` returns."""
+    """A file whose ``write`` returns the text, because ``csv.writer`` returns what ``write`` returns."""
 
     def write(self, text: str) -> str:
         return text
@@ -162,7 +156,7 @@ def _delimited(columns: Iterable[str], rows: Iterable[Iterable[Any]], delimiter:
 
 
 def localized(columns: Iterable[str], rows: Iterable[Iterable[Any]], locale: str) -> str:
-    """A header and rows as CSV text as the programs of a locale read it. Raises EmorecError for an unknown locale."""
+    """A header and rows as CSV text in the form of a locale, see LOCALES. Raises EmorecError for an unknown locale."""
     check_locale(locale)
     mark, delimiter, begin = LOCALES[locale]
     return begin + delimited(columns, rows, delimiter, mark)
@@ -185,7 +179,7 @@ def csv_parts(timeline: Timeline, locale: str = "en", delimiter: str | None = No
     """The text of ``csv_text`` line by line. ``delimiter`` is by default that of the locale."""
     check_locale(locale)
     mark, usual, begin = LOCALES[locale]
-    lines = _delimited(COLUMNS, (row.values() for row in _lines(timeline)), delimiter or usual, mark)
+    lines = _delimited(COLUMNS, (row.values() for row in _row_values(timeline)), delimiter or usual, mark)
     return itertools.chain([begin], lines)
 
 
@@ -220,25 +214,6 @@ def json_parts(timeline: Timeline) -> Iterator[str]:
 def write_text(text: str, path: Path) -> None:
     """Write text to a file in UTF-8, completely or not at all. Raises EmorecError if it cannot be written."""
     files.write_result(path, text.encode())
-
-
-def file_name(stem: str, timeline: Timeline, suffix: str) -> str:
-    """The name of a result file: ``interview.csv``, or ``interview.face.person-2.csv`` for a fusion and a person.
-
-    A person's name, and "all", "main" and "speaker", stand there as they are, with - for what no file name may have; if
-    that is the same for another person, the person's number follows. The stem may be any text, also a path; it becomes
-    one name of a file (``names.plain``). A long stem and a long name are cut, so that it fits into MOST bytes with
-    every suffix.
-    """
-    begin = plain(stem) + (f".{timeline.fusion}" if timeline.fusion != DEFAULT_FUSION else "")
-    most = min(PERSON, MOST - len(begin.encode("utf-8", "surrogatepass")) - max(map(len, REPORTS)) - 1)
-    person, own = timeline.choices.get("person"), person_of(timeline)
-    if isinstance(person, int):
-        person = f"person-{person}"
-    elif person and person not in WORDS:
-        others = {other: name for other, name in timeline.names.items() if other != own}
-        person = of_person(person, own, others, WORDS, most)
-    return f"{begin}.{person}{suffix}" if person else f"{begin}{suffix}"
 
 
 def _person(timeline: Timeline) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Texts in files: names, which may contain anything that a user can type, and confidences."""
+"""Texts for files: names, which may contain any characters, and confidences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BREAKING = ("Cc", "Cs", "Zl", "Zp")
 
 
 def plain(text: str) -> str:
-    """Text on one line that XML, spreadsheets and label files can hold: what they cannot hold becomes a space."""
+    """Text on one line for XML, spreadsheets and label files: characters that these do not allow become a space."""
     shown = files.shown(text)
     kept = (" " if unicodedata.category(letter) in BREAKING or letter in "\ufffe\uffff" else letter for letter in shown)
     return " ".join("".join(kept).split())

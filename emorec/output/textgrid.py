@@ -9,15 +9,15 @@ from emorec.inference.timeline import Timeline
 from emorec.output.tiers import Tier, tiers
 
 SHORTEST = 0.001  # seconds; Praat refuses a TextGrid without duration
-SAME = 1e-6  # seconds; borders that are this near are the same
+SAME = 1e-6  # seconds; borders that are as near as this count as the same
 
 Interval = tuple[float, float, str]
 
 
 def textgrid_text(timeline: Timeline) -> str:
-    """An interval tier for each person and modality with the dominant emotions; after these, one for each confidence.
+    """An interval tier of the dominant emotions for each person and modality, and after these the tiers of confidence.
 
-    Time without evidence is an interval without text, and so is the rest from 0 to the end of the recording.
+    All other time, from 0 to the end of the recording, is in intervals without text.
     """
     found = tiers(timeline)
     last = max((run.end for tier in found for run in tier.runs), default=0.0)
@@ -36,7 +36,7 @@ def textgrid_text(timeline: Timeline) -> str:
 
 
 def _intervals(tier: Tier, until: float, confidence: bool) -> Iterator[Interval]:
-    """The runs as intervals, and those without text between them, from 0 to ``until`` (s)."""
+    """The runs as intervals, with intervals without text between them, from 0 to ``until`` (s)."""
     time = 0.0
     for run in tier.runs:
         start = run.start if run.start - time > SAME else time

@@ -1,4 +1,4 @@
-"""A timeline as tiers, as annotation programs have them: runs of the same dominant emotion, one tier a modality."""
+"""A timeline as tiers of an annotation program: one tier for each modality, with runs of the same dominant emotion."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Tier:
-    """The runs of one modality of one person; ``name`` is unique in a timeline, ``person`` is "" for nobody named."""
+    """The runs of one modality of one person; ``name`` is unique in a timeline, ``person`` is a name or ""."""
 
     name: str
     person: str
@@ -65,7 +65,7 @@ class Tier:
 
 
 def runs(timeline: Timeline, modality: str = FUSED) -> list[Run]:
-    """The runs of one modality in order of time; rows without evidence are in none.
+    """The runs of one modality in order of time, without the rows that have no evidence.
 
     The confidence of FUSED is that of the rows; that of a modality alone is the probability of the emotion.
     """
@@ -102,9 +102,9 @@ def tiers(timeline: Timeline) -> list[Tier]:
     for one in timeline.each:
         person = plain(one.name)
         for modality in MODALITIES:
-            plainest = f"{person} {modality}".strip()
-            numbered = (f"{plainest} {number}" for number in itertools.count(2))
-            name = next(name for name in itertools.chain([plainest], numbered) if name not in taken)
+            wanted = f"{person} {modality}".strip()
+            numbered = (f"{wanted} {number}" for number in itertools.count(2))
+            name = next(name for name in itertools.chain([wanted], numbered) if name not in taken)
             taken.add(name)
             found.append(Tier(name, person, modality, runs(one, modality)))
     return found

@@ -1,4 +1,4 @@
-"""How far a result can be trusted: what was measured about the weights, as a table and as one sentence."""
+"""How far a result can be trusted: the measured accuracy of the weights, as a table and as one sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emorec.output.summary import summary
 UNMEASURED = "These weights were not tested on people that they never met."
 UNKNOWN = "What was measured about the weights that made this result is not known here."
 MEASURED = "Tested on people it never met{under}, the program {results}."
-EVERYDAY = ", under the everyday prior"  # said if the recording has another one
+EVERYDAY = ", under the everyday prior"  # added if the recording has another prior
 VOICE = "correctly names {share:.0%} of the acted emotions in voices of a language it never heard"
 CALM = "calls {share:.0%} of ordinary speech neutral"
 FACE = "correctly names {share:.0%} of the expressions in pictures"
@@ -37,14 +37,14 @@ BY_PRIOR = (
 LEFT_OUT = "Measured on people or pictures left out of training"
 CHOSEN_ON = "Measured on items left out of training; those called validation items chose these weights"
 ROUNDING = 1e-3  # of shares in a file
-NEAR = 0.03  # of a share; an adaptive prior that differs by less is the everyday one
+NEAR = 0.03  # difference of shares up to which another prior counts as the everyday one
 WORTH_SAYING = 0.05  # share of the evidence
 
 
 def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
-    """What the weights were tested on, out of domain and under the prior, for the modalities with evidence.
+    """How accurate the weights were, out of domain and under the prior, for the modalities with evidence.
 
-    And how much of the recording's evidence is unsure, or sure only because of the prior.
+    It also says how much of the recording's evidence is unsure, or sure only because of the prior.
     """
     found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
     prior, used = timeline.prior, timeline.fusion
@@ -54,15 +54,15 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
     near = not under or np.allclose(prior.shares, priors.EVERYDAY, atol=NEAR)
     figures, parts = summary(timeline), []
     if used != "face" and figures.speech:
-        parts += _told(VOICE, found.get("speakers"), f", all but neutral{relative}{under}")
-        parts += _told(CALM, found.get("everyday"), f", {'even' if not under else 'everyday'} prior")
+        parts += _worst_result(VOICE, found.get("speakers"), f", all but neutral{relative}{under}")
+        parts += _worst_result(CALM, found.get("everyday"), f", {'even' if not under else 'everyday'} prior")
     if used != "voice" and has_pictures(timeline) and figures.face:
-        parts += _told(FACE, found.get("web-faces"), f"face{under}")
+        parts += _worst_result(FACE, found.get("web-faces"), f"face{under}")
     heard, shown = bool(figures.speech), has_pictures(timeline) and bool(figures.face)
     alone = [
         way for way, there in (("face", shown), ("voice", heard)) if there and used in (way, "late", "intermediate")
     ]
-    own = _own(evaluation, (used, *alone))
+    own = _own_measurement(evaluation, (used, *alone))
     if not figures.shares:
         # Without evidence there is nothing to judge.
         return _measured(parts, near, own) if parts or own or figures.speech or figures.face else ""
@@ -71,46 +71,46 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
     return f"{_measured(parts, near, own)} {here} {led}".strip()
 
 
-def for_pictures(evaluation: dict[str, Any]) -> str:
-    """What the weights were tested on, out of domain, for faces of still pictures."""
+def picture_sentence(evaluation: dict[str, Any]) -> str:
+    """How accurate the weights were, out of domain, for faces of still pictures."""
     found = {protocol.name: protocol for protocol in provenance.protocols(evaluation)}
-    return _measured(_told(FACE, found.get("web-faces"), "face"), own=_own(evaluation, ("face",)))
+    return _measured(_worst_result(FACE, found.get("web-faces"), "face"), own=_own_measurement(evaluation, ("face",)))
 
 
 def _measured(parts: list[str], near: bool = True, own: str = "") -> str:
-    """The sentence about what was measured, "a, b and c"; it names the prior unless the one in use is ``near`` it.
+    """The sentence about the measurements in ``parts``, and then ``own``, the one about a user's own data.
 
-    ``own`` is what was measured on a user's own data.
+    It names the everyday prior of the measurements unless the prior in use is ``near`` it.
     """
-    told = MEASURED.format(under="" if near else EVERYDAY, results=listed(parts)) if parts else ""
-    return f"{told} {own}".strip() or UNMEASURED
+    words = MEASURED.format(under="" if near else EVERYDAY, results=listed(parts)) if parts else ""
+    return f"{words} {own}".strip() or UNMEASURED
 
 
-def _own(evaluation: dict[str, Any], ways: Sequence[str]) -> str:
-    """What was measured on a user's own data, by the first of some modalities and fusions that was; "" if none was.
+def _own_measurement(evaluation: dict[str, Any], ways: Sequence[str]) -> str:
+    """What was measured on a user's own data, for the first of ``ways`` that was measured; "" if none was.
 
-    And what is wrong or unknown about that measurement.
+    ``ways`` are fusions and modalities. A second sentence says what is wrong or unknown about the measurement.
     """
     for name, found in evaluation.items():
         way = next((way for way in ways if name.startswith(provenance.OWN) and way in found["results"]), None)
         if way is not None:
-            # Only what is wrong or unknown about the people has a sentence of its own.
+            # There is a sentence only if something is wrong or unknown about the people.
             about = found.get("domain", "")
             whom, by = "own data" if about else "people they never met", BY.get(way, f"by {way} fusion")
-            told = OWN.format(whom=whom, what=found["what"], share=found["results"][way], by=by)
-            return f"{told} {about}".strip()
+            words = OWN.format(whom=whom, what=found["what"], share=found["results"][way], by=by)
+            return f"{words} {about}".strip()
     return ""
 
 
-def _told(words: str, protocol: Protocol | None, ending: str) -> list[str]:
-    """The words with the lowest of a protocol's results out of domain whose name ends so; [] if there is none."""
+def _worst_result(words: str, protocol: Protocol | None, ending: str) -> list[str]:
+    """``words`` with the lowest result out of domain whose name has this ending; [] if the protocol has none."""
     results = protocol.results if protocol else ()
     values = [result.value for result in results if result.way.endswith(ending) and result.in_domain is False]
     return [words.format(share=min(values))] if values else []
 
 
 def measured_on(evaluation: dict[str, Any]) -> str:
-    """What the numbers of ``evaluation`` were measured on, in words."""
+    """A phrase about the data on which the numbers of ``evaluation`` were measured."""
     return CHOSEN_ON if provenance.is_own(evaluation) else LEFT_OUT
 
 

@@ -17,7 +17,7 @@ from emorec.extraction.people import default_name
 from emorec.inference.timeline import Timeline
 from emorec.output.columns import columns
 from emorec.output.highlights import Highlight, find_highlights
-from emorec.output.portraits import NOBODY, who
+from emorec.output.portraits import NOBODY, highlighted_person
 from emorec.output.rows import DIGITS, person_of
 from emorec.output.summary import WHO
 from emorec.output.tables import choices, summary_values
@@ -32,7 +32,7 @@ MAX_TEXT = 32_767  # characters of a cell in Excel
 # Names of the last row, which is about the whole recording.
 GROUP = "mean of all"
 ANYONE = "whoever is visible"
-# What a row of the sheet people counts.
+# Which rows a row of the sheet people counts.
 ALL_ROWS, OF_PERSON = "all rows", "only rows that show this person"
 TOO_LONG = "A sheet of Excel has at most {most:,} rows and this result has {rows:,}; choose a longer step or CSV."
 
@@ -40,7 +40,7 @@ Row = Iterable[Any]
 
 
 def xlsx_bytes(timeline: Timeline) -> bytes:
-    """The workbook; every text is a text, also one that looks like a formula, and what is not known is an empty cell.
+    """The workbook; a text that looks like a formula stays a text, and an unknown value is an empty cell.
 
     Raises EmorecError if openpyxl is not installed, or if the timeline has more rows than a sheet can have.
     """
@@ -79,15 +79,15 @@ def _add_sheet(book: Workbook, name: str, rows: Iterable[Row]) -> None:
 
 
 def _windows(timeline: Timeline) -> Iterator[Row]:
-    found = columns(timeline)
-    yield found
-    persons = [int(person) if person >= 0 else None for person in found["person"]]
-    values = [persons if name == "person" else values.tolist() for name, values in found.items()]
+    arrays = columns(timeline)
+    yield arrays
+    persons = [int(person) if person >= 0 else None for person in arrays["person"]]
+    values = [persons if name == "person" else values.tolist() for name, values in arrays.items()]
     yield from zip(*values, strict=True)
 
 
 def _people(timeline: Timeline) -> Iterator[Row]:
-    for first, (number, name, one) in enumerate(_everybody(timeline)):
+    for first, (number, name, one) in enumerate(_people_and_whole(timeline)):
         values = summary_values(one)
         shares = values.pop("dominant_shares")
         if not first:
@@ -96,7 +96,7 @@ def _people(timeline: Timeline) -> Iterator[Row]:
         yield [number, name or None, *(shares.get(emotion) for emotion in EMOTIONS), *values.values(), counted]
 
 
-def _everybody(timeline: Timeline) -> Iterator[tuple[int | None, str, Timeline]]:
+def _people_and_whole(timeline: Timeline) -> Iterator[tuple[int | None, str, Timeline]]:
     """Number, name and timeline of each person; last the whole recording, unless it is about one person only."""
     if timeline.people:
         yield from ((person_of(one), one.name, one) for one in timeline.people)
@@ -106,12 +106,12 @@ def _everybody(timeline: Timeline) -> Iterator[tuple[int | None, str, Timeline]]
     else:
         shown = sorted({int(person) for person in timeline.person if person != NOBODY})
         numbers = list(dict.fromkeys([*timeline.names, *shown]))
-        yield from ((number, _name(timeline, number), _only(timeline, number)) for number in numbers)
+        yield from ((number, _name(timeline, number), _rows_of_person(timeline, number)) for number in numbers)
         yield None, WHO.get(str(timeline.choices.get("person")), ANYONE) if numbers else "", timeline
 
 
-def _only(timeline: Timeline, person: int) -> Timeline:
-    """The timeline with evidence in the rows that show a person alone, so that shares are of the whole recording."""
+def _rows_of_person(timeline: Timeline, person: int) -> Timeline:
+    """The timeline without evidence in rows that do not show a person, so that shares are of the whole recording."""
     other = timeline.person != person
     arrays: dict[str, Any] = {}
     for each in fields(timeline):
@@ -132,7 +132,7 @@ def _highlights(timeline: Timeline) -> Iterator[Row]:
     yield ["person", "name", *columns]
     for one in timeline.each:
         for found in find_highlights(one):
-            person = person_of(one) if one.name else who(one, found)
+            person = person_of(one) if one.name else highlighted_person(one, found)
             number = None if person == NOBODY else person
             name = one.name or ("" if number is None else _name(one, number))
             yield [number, name or None, *(getattr(found, column) for column in columns)]

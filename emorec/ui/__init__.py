@@ -4,9 +4,9 @@
 - ``page/``: the components (``controls``), where they are (``layout``), which event calls which handler
   (``connections``, ``result_connections``), the handlers (``handlers``, ``result_handlers``), and the files to download
   (``downloads``); ``fragments``, ``overview``, ``minutes``, ``highlight_list`` and ``picture`` make their HTML.
-- ``shelf``: the past analyses of the tab Library; ``live_route``: where the tab Live sends pictures and sound.
+- ``shelf``: the past analyses of the tab Library; ``live_route``: the route to which the tab Live sends its input.
 - ``api``: the endpoints for programs.
-- ``service``: what both share; it starts jobs and ends sessions.
+- ``service``: the state that page and API share; it starts jobs and ends sessions.
 - ``jobs/``: the queue, the thread of a job (``job``), and the loaded checkpoints.
 - ``sessions/``: each session's files (``files``), jobs (``history``) and results.
 - ``server/``: middleware, headers, login, uploads and the temporary folder.

@@ -53,7 +53,7 @@ def add_endpoints(service: Service) -> None:
         if not result.has_faces and fusion != "voice":
             raise EmorecError(SOUND_ONLY)
         features = result.features
-        if people is not None:  # never a path, which the library would open
+        if people is not None:  # a dict and never a path, because the library would open the file
             features = people_file.used(people_file.parsed(people, "This"), features)[0]
         choices |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}
         timeline = result.analyzer.infer(features, fusion=fusion, **choices)
@@ -224,7 +224,7 @@ class Page(gr.Blocks):
         super().validate_inputs(block_fn, inputs)
 
     def forget(self, session: str) -> None:
-        """Forget the states of a session, as the results that its page shows; they are again as at first."""
+        """Set the states of a session, such as the result that its page shows, back to their first values."""
         if session in self.state_holder:
             self.state_holder.session_data[session].state_data.clear()
 

@@ -175,9 +175,9 @@ def app_options(service: Service, guard: GuardOptions) -> dict[str, Any]:
         yield
         sweeping.cancel()
 
-    said = heartbeat.page_routes(service.open_pages.heartbeats, service.open_pages.seen)
+    page_routes = heartbeat.page_routes(service.open_pages.heartbeats, service.open_pages.seen)
     return {
-        "routes": [Route("/health", health), live_route.route(service), *said],
+        "routes": [Route("/health", health), live_route.route(service), *page_routes],
         "middleware": [
             Middleware(headers.PagePolicyMiddleware, security_headers=guard.security_headers),
             Middleware(UploadMiddleware, register=service.files.register_upload),

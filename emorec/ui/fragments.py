@@ -17,13 +17,15 @@ from emorec.inference.timeline import Timeline
 from emorec.models import pretrained
 from emorec.output import charts, trust
 from emorec.output.chart_data import has_pictures, signed
-from emorec.output.summary import missing, summary
+from emorec.output.summary import missing_evidence, summary
 from emorec.ui.wording import on_page
 
 
 def progress(words: str, share: float | None = None, label: str = "Analysis") -> str:
-    """A progress bar with words above it; ``share`` is the part done (0 to 1), None if that is not known yet. ``label``
-    is its name for screen readers."""
+    """A progress bar with words above it.
+
+    ``share`` is the part done (0 to 1), None if that is not known yet. ``label`` is its name for screen readers.
+    """
     if share is None:
         return f'<div class="words" role="status">{words}</div><div class="bar waiting"><i></i></div>'
     percent = f"{share:.0%}"
@@ -35,13 +37,15 @@ def progress(words: str, share: float | None = None, label: str = "Analysis") ->
 
 
 def clock(seconds: float) -> str:
-    """A time, rounded to seconds, as m:ss."""
+    """A time (s), rounded to seconds, as m:ss or h:mm:ss."""
     return charts.clock(round(seconds))
 
 
 def callout(sentence: str, kind: str = "") -> str:
-    """A highlighted sentence, in the words of the page; a screen reader says it at once. The kind "problem" is also
-    brought into view."""
+    """A highlighted sentence, in the words of the page; a screen reader reads it at once.
+
+    The script also scrolls to one of the ``kind`` "problem".
+    """
     return f'<div class="callout{kind and " "}{kind}" role="alert">{html.escape(on_page(sentence))}</div>'
 
 
@@ -51,7 +55,7 @@ def file_url(file: Path | str) -> str:
 
 
 def is_sound(name: str) -> bool:
-    """Whether a file is one of sound alone, as its name says; the system's own list lacks some, as FLAC."""
+    """Whether the name of a file is that of a sound file; the list of the system lacks some, such as FLAC."""
     return Path(name).suffix.lower() in SOUND or (mimetypes.guess_type(name)[0] or "").startswith("audio/")
 
 
@@ -70,7 +74,10 @@ def player(file: Path | str | None) -> str:
 
 
 def result(timeline: Timeline, part: tuple[float, float] | None = None) -> str:
-    """The share of time of each emotion, and how much evidence there is; the chart beside it shows ``part`` (s)."""
+    """The share of time of each emotion, and how much evidence there is.
+
+    ``part`` (s) is the time that the chart shows, for the scripts; None for all of it.
+    """
     figures = summary(timeline)
     attributes = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}" data-rows="{len(timeline)}"'
     attributes += " data-complete" if timeline.complete else ""
@@ -78,7 +85,7 @@ def result(timeline: Timeline, part: tuple[float, float] | None = None) -> str:
     pictures = has_pictures(timeline)
     attributes += "" if pictures else " data-sound"  # the style sheet then hides choices about faces
     if not figures.shares:
-        return f"<div {attributes}></div>"  # ``warnings`` says why
+        return f"<div {attributes}></div>"  # ``warnings`` shows the reason
     tiles = {
         "Time with evidence": figures.known,
         "Face seen": figures.face,
@@ -105,26 +112,25 @@ def result(timeline: Timeline, part: tuple[float, float] | None = None) -> str:
 
 
 def _title(words: str | None) -> str:
-    """The attribute of an element that explains itself when the mouse rests on it; "" without words."""
+    """The attribute with an explanation that is shown under the mouse; "" without words."""
     return f' title="{html.escape(words)}"' if words else ""
 
 
 def warnings(timeline: Timeline) -> str:
-    """What the reader must know before the chart: that there is no or little evidence, and some notes."""
+    """The warnings above the chart: that there is no or little evidence, and some notes."""
     figures = summary(timeline)
     if not figures.shares:
-        return callout(f"{missing(timeline)}, so there is nothing to read an emotion from.")
+        return callout(f"{missing_evidence(timeline)}, so there is nothing to read an emotion from.")
     found = [figures.warning] if figures.too_little else []
     found += [persons.NO_FACE] if persons.NO_FACE in timeline.notes else []
-    # The others stand in the lines about trust.
+    # The other notes are in the lines about trust, see ``overview.trust_lines``.
     found += [note for note in timeline.notes if usual_expression.PHRASE in note]
     return "".join(callout(note) for note in dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
 class Card:
-    """A person: the name, the time on screen (s), 0 for one who is only heard, and the URL of a small picture, ""
-    without one."""
+    """A person: the ``name``, the ``seconds`` on screen, 0 if only heard, and the URL of a small ``picture``, or ""."""
 
     name: str
     seconds: float
@@ -168,7 +174,7 @@ def about(analyzer: Analyzer) -> str:
 
 
 def origin(analyzer: Analyzer) -> str:
-    """Where the weights of an analyzer come from, as a sentence; of a folder only its name, as its path is private."""
+    """A sentence about the origin of the weights; of a folder only the name, because its path is private."""
     found = analyzer.origin
     if found is None or found.folder == pretrained.BUNDLED:
         return "These are the weights that come with emorec."

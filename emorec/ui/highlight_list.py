@@ -16,11 +16,11 @@ from emorec.extraction.people import default_name
 from emorec.inference.timeline import Timeline
 from emorec.output.chart_data import clock
 from emorec.output.highlights import KINDS, Highlight, find_highlights
-from emorec.output.portraits import NOBODY, Portraits, who
+from emorec.output.portraits import NOBODY, Portraits, highlighted_person
 
-MAX_LISTED = 1000  # highlights; an hour with a change every eight seconds has 900, which are 0.3 MB, compressed 13 kB
-FEW = 10  # that are listed on request, the strongest
-MAX_PICTURES = 40  # different ones, of about 2 kB; beyond them a person has one picture everywhere
+MAX_LISTED = 1000  # highlights; an hour with a change every eight seconds has 900: 0.3 MB of HTML, 13 kB compressed
+FEW = 10  # highlights that the filter for the strongest shows
+MAX_PICTURES = 40  # different ones, of about 2 kB each; after these, each person has one picture everywhere
 NOTHING = '<p class="caption">Nothing stands out.</p>'
 KEYS = '<span class="caption">Keys: <kbd>n</kbd> next, <kbd>p</kbd> previous</span>'
 LEFT_OUT = "The {listed} strongest of {count} are listed, of each kind about the same number."
@@ -33,13 +33,13 @@ KIND_NAMES = {
 }
 
 
-def listed(timeline: Timeline, features: Features | None = None) -> str:
+def highlights_html(timeline: Timeline, features: Features | None = None) -> str:
     """The highlights of a timeline in order of time, with their filters; pictures come from its ``features``."""
     found = find_highlights(timeline, None)
     shown = strongest(found, MAX_LISTED)
     if not shown:
         return f'<section class="moments"><h2>Highlights</h2>{NOTHING}</section>'
-    people = [who(timeline, each) for each in shown]
+    people = [highlighted_person(timeline, each) for each in shown]
     styles = ""
     pictures: list[int | None] = [None] * len(shown)
     if features:
@@ -47,7 +47,7 @@ def listed(timeline: Timeline, features: Features | None = None) -> str:
         pictures = _pictures(timeline, shown, people, portraits)
         used = sorted({picture for picture in pictures if picture is not None})
         styles = "".join(f".moments .face-{row}{{background-image:url({portraits.url(row)})}}" for row in used)
-    ranks = np.argsort(ranked(shown)).tolist()
+    ranks = np.argsort(rank(shown)).tolist()
     items = "".join(_item(*each) for each in zip(shown, people, pictures, ranks, strict=True))
     left_out = LEFT_OUT.format(listed=len(shown), count=len(found))
     note = f'<p class="caption">{left_out}</p>' if len(shown) < len(found) else ""
@@ -56,36 +56,39 @@ def listed(timeline: Timeline, features: Features | None = None) -> str:
         f'<div class="filters">{_filters(timeline, shown, people)}<span role="status"></span>{KEYS}</div>{note}'
         f"<ol>{items}</ol>"
     )
-    # The browser may keep the element and change what is in it: by this the script knows that there is another list.
+    # The browser may keep the element and change its content; the script sees from this value that the list is new.
     return f'<section class="moments" data-drawn="{zlib.crc32(body.encode()):x}">{body}</section>'
 
 
-def strongest(found: Sequence[Highlight], most: int) -> list[Highlight]:
-    """At most so many highlights in order of time: the strongest of each kind, the same number of each if possible."""
-    return [found[index] for index in sorted(ranked(found)[:most])]
+def strongest(highlights: Sequence[Highlight], most: int) -> list[Highlight]:
+    """At most ``most`` highlights in order of time: the strongest of each kind, the same number of each if possible."""
+    return [highlights[index] for index in sorted(rank(highlights)[:most])]
 
 
-def ranked(found: Sequence[Highlight]) -> list[int]:
+def rank(highlights: Sequence[Highlight]) -> list[int]:
     """The indices of all highlights, the strongest of each kind first, then the second of each, and so on."""
     ranks: Counter[str] = Counter()
     places = []
     # Strengths of different kinds cannot be compared, so the kinds take turns.
-    for index in sorted(range(len(found)), key=lambda index: (-found[index].strength, index)):
-        places.append((ranks[found[index].kind], index))
-        ranks[found[index].kind] += 1
+    for index in sorted(range(len(highlights)), key=lambda index: (-highlights[index].strength, index)):
+        places.append((ranks[highlights[index].kind], index))
+        ranks[highlights[index].kind] += 1
     return [index for _, index in sorted(places)]
 
 
 def _pictures(
     timeline: Timeline, found: Sequence[Highlight], people: Sequence[int], portraits: Portraits
 ) -> list[int | None]:
-    """The index of the picture of each highlight, None without one; at most MAX_PICTURES different ones at first."""
+    """The index of the picture of each highlight, None without one.
+
+    The first MAX_PICTURES different pictures are those of the moment; after these, each person has one picture.
+    """
     used: set[int] = set()
     rows: list[int | None] = []
     for each, person in zip(found, people, strict=True):
-        row = portraits.at(timeline, each)
+        row = portraits.best_of_highlight(timeline, each)
         if row is not None and row not in used and len(used) >= MAX_PICTURES:
-            row = portraits.of(person)
+            row = portraits.best(person)
         if row is not None:
             used.add(row)
         rows.append(row)
@@ -105,7 +108,7 @@ def _item(each: Highlight, person: int, picture: int | None, rank: int) -> str:
 
 
 def _filters(timeline: Timeline, found: Sequence[Highlight], people: Sequence[int]) -> str:
-    """The choices of a kind, an emotion and a person, of those that there are, and of the strongest ones."""
+    """The filters by kind, emotion and person, with the values that occur, and the filter for the strongest ones."""
     kinds, emotions = {each.kind for each in found}, {each.emotion for each in found}
     names = {
         number: timeline.names.get(number, default_name(number)) for number in sorted({*people}) if number != NOBODY

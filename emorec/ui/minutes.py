@@ -1,4 +1,4 @@
-"""The table of minutes: what each minute of a recording showed, to be sorted by a click."""
+"""The table of minutes: the means of each minute of a recording, which a click sorts."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ CUT = "The first {most} of {count} minutes."
 CAPTION = (
     "The percentages are mean probabilities over the time with evidence; those of the summary are shares of that time."
 )
-SPARK_POINTS = 20  # of the small line of a minute's valence
+SPARK_POINTS = 20  # of the small line of the valence in a minute
 COURSE_POINTS = 12  # of the small area of an emotion's probability in a minute
 WIDTH, HEIGHT = 80, 18  # px of the small line
 COLUMNS = (*EMOTIONS, "valence", "disagreement")
-LIGHT = 0.005  # share below which a cell stays empty
-SEEN = 0.03  # share below which a cell has no area: it would be as flat as the line below it
+MIN_SHOWN = 0.005  # share below which a cell is empty
+MIN_AREA = 0.03  # share below which a cell has no area, which would be too flat to see
 
 
 def minutes(timeline: Timeline) -> str:
     """A table with a row for each minute: the mean of each probability, valence and disagreement over its evidence.
 
-    A rest at either end is not among the most negative minutes, unless there is no whole minute.
+    An incomplete minute at either end is not marked as negative, unless there is no whole minute.
     """
     lengths = timeline.end - timeline.start
     number = (timeline.start // MINUTE).astype(int)
     groups = [np.flatnonzero(number == minute) for minute in np.unique(number)]
     spans = [float(timeline.end[rows[-1]] - timeline.start[rows[0]]) for rows in groups]
-    # Steps that do not divide a minute make it shorter, by less than one of them.
+    # With a step that does not divide a minute, the rows of a whole minute may be shorter, by less than a step.
     whole = [span > MINUTE - timeline.step + 1e-6 for span in spans]
     whole = whole if any(whole) else [True] * len(whole)
     rows = [
@@ -55,6 +55,7 @@ def minutes(timeline: Timeline) -> str:
 
 
 def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int, whole: bool) -> str:
+    """The HTML of a minute with these ``rows`` (indices); ``lengths`` (N,) (s) are those of all rows."""
     known = rows[timeline.witnessed[rows]]
     weights = lengths[known]
     begin, end = float(timeline.start[rows[0]]), float(timeline.end[rows[-1]])
@@ -85,11 +86,11 @@ def _row(timeline: Timeline, lengths: np.ndarray, rows: np.ndarray, minute: int,
 
 
 def _course(probabilities: np.ndarray, share: float) -> str:
-    """A share in words, over a small area of the probabilities (N,) of a minute's rows, 0 without evidence."""
-    if share < LIGHT:
+    """A share in words, over a small area chart of the probabilities (N,) in the rows of a minute."""
+    if share < MIN_SHOWN:
         return ""
     number = f"<span>{share:.0%}</span>"
-    if share < SEEN:
+    if share < MIN_AREA:
         return number
     count = min(COURSE_POINTS, len(probabilities))
     heights = [group.mean() for group in np.array_split(probabilities, count)]
@@ -101,7 +102,7 @@ def _course(probabilities: np.ndarray, share: float) -> str:
 
 
 def _spark(times: np.ndarray, values: np.ndarray, length: float) -> str:
-    """A small line of values from -1 to 1."""
+    """A small line chart of values (N,) from -1 to 1 at ``times`` (N,) (s), ``length`` (s) wide."""
     groups = np.array_split(np.arange(len(times)), min(SPARK_POINTS, len(times)))
     points = " ".join(
         f"{WIDTH * times[group].mean() / length:.1f},{HEIGHT / 2 * (1 - values[group].mean()):.1f}" for group in groups

@@ -17,12 +17,12 @@ from emorec.output.chart_data import Columns, clock, columns
 from emorec.output.highlights import Highlight, find_highlights
 from emorec.ui.wording import on_page
 
-ROW = "%g" + 7 * ",%d"  # of the read-out
-READ_OUT = 3600  # columns that the read-out knows; an hour at a step of 1 s
+ROW = "%g" + 7 * ",%d"  # format of a row of the read-out
+READ_OUT = 3600  # rows of the read-out; an hour at a step of 1 s
 MAX_COLUMNS = 600  # of the ribbon; more would be narrower than two pixels on most screens
-VALENCE_STEPS = 20  # of the heat line; finer differences of colour cannot be seen
+VALENCE_STEPS = 20  # of the line of valence; finer differences of colour cannot be seen
 UNPLEASANT, PLEASANT = "213 94 0", "0 114 178"  # red, green, blue; orange and blue differ for colour-blind eyes too
-FEW_TIMES = 6  # that fit below the ribbon on a phone without touching each other
+FEW_TIMES = 6  # labels of time that fit below the ribbon on a phone
 HEAT = "Valence: orange unpleasant, blue pleasant"
 MARKS = {"peak": "▲", "shift": "◆", "disagreement": "≠"}
 
@@ -30,7 +30,7 @@ Part = tuple[float, float]
 
 
 def overview(timeline: Timeline, part: Part | None = None, recording: str = "") -> str:
-    """A ribbon over the whole recording, with a brush over ``part`` (s); None is all of it.
+    """A ribbon of the whole recording, with a brush at ``part`` (s); None is all of it.
 
     ``recording`` is its name in the address of the page, of letters and digits (``Analysis.tag``).
     """
@@ -44,13 +44,13 @@ def overview(timeline: Timeline, part: Part | None = None, recording: str = "") 
     heat = f'<div class="heat" style="background:{_heat(drawn, place)}" title="{HEAT}"></div>'
     marks = "".join(_mark(highlight, place) for highlight in find_highlights(timeline))
     times = "".join(f'<b style="left:{place.at(time):.3f}%">{clock(time)}</b>' for time in ticks(begin, end))
-    # The style sheet knows how wide the page is: on a phone it hides every second one of many.
+    # On a phone, the style sheet hides every second label if there are many.
     many = " many" if times.count("<b") > FEW_TIMES else ""
     whole = ("" if part else " data-whole") + (" data-complete" if timeline.complete else "")
     handles = "".join(_handle(*each, begin, end) for each in (("Start", low), ("End", high)))
     return (
         f'<div class="overview" data-first="{begin:.3f}" data-last="{end:.3f}" data-begin="{low:.3f}" '
-        f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_rows(timeline)}" '
+        f'data-end="{high:.3f}" data-emotions="{",".join(EMOTIONS)}" data-rows="{_read_out(timeline)}" '
         f'data-until="{until:.3f}" data-recording="{recording}"{whole}>'
         f'<div class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}{heat}</div>'
         f'<div class="marks" aria-hidden="true">{marks}</div>'
@@ -60,27 +60,29 @@ def overview(timeline: Timeline, part: Part | None = None, recording: str = "") 
 
 
 def ribbon(timeline: Timeline, most: int = MAX_COLUMNS) -> str:
-    """The ribbon alone, in at most so many columns, and with words for people who do not see it."""
+    """The ribbon alone, in at most ``most`` columns, with a description for people who do not see it."""
     end = max(timeline.duration, float(timeline.end[-1]) if len(timeline) else 0.0, 0.1)
     runs = _ribbon(columns(timeline, most), _Place(0.0, end))
     return f'<span class="ribbon" role="img" aria-label="{html.escape(_in_words(timeline))}">{runs}</span>'
 
 
-def trusted(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collection[str] = ()) -> str:
-    """How far to trust the timeline, above it: what was measured, and its notes but those that are ``shown`` elsewhere.
+def trust_lines(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Collection[str] = ()) -> str:
+    """The lines above the timeline: how far to trust it, and its notes, without those that are ``shown`` elsewhere.
 
-    Without ``evaluation`` nothing is said about what was measured.
+    Without ``evaluation`` there is no line about the measured accuracy.
     """
-    elsewhere = {*shown, people.NO_FACE}  # a face that is missing is told in a callout
+    elsewhere = {*shown, people.NO_FACE}  # a callout reports a missing face
     notes = [note for note in timeline.notes if note not in elsewhere and usual_expression.PHRASE not in note]
     words = "" if evaluation is None else trust.sentence(timeline, evaluation)
     lines = [words, *notes] if words else notes
     return "".join(f'<p class="caption trusted">{html.escape(on_page(each))}</p>' for each in lines)
 
 
-def part_of(text: str, timeline: Timeline | None) -> Part | None:
-    """The part (s) that the page names as "12.5,60"; None for all of the recording, for a part without a row, as one
-    that is not analysed, and for whatever cannot be used."""
+def parse_part(text: str, timeline: Timeline | None) -> Part | None:
+    """The part (s) of a text such as "12.5,60".
+
+    None for the whole recording, for a part without a row, such as one that is not analysed, and for other texts.
+    """
     try:
         low, high = (float(word) for word in text.split(","))
     except (AttributeError, ValueError):
@@ -89,7 +91,7 @@ def part_of(text: str, timeline: Timeline | None) -> Part | None:
         return None
     first, last = float(timeline.start[0]), max(timeline.duration, float(timeline.end[-1]))
     low, high = max(low, first), min(high, last)
-    # A part without a row would be an empty chart; the whole one is of more use. NaN fails every comparison.
+    # A part without a row would be an empty chart. NaN fails every comparison.
     rows = bool(((timeline.end > low) & (timeline.start < high)).any())
     return (low, high) if rows and low < high and (low > first or high < last) else None
 
@@ -137,11 +139,11 @@ def _heat(data: Columns, place: _Place) -> str:
     return f"linear-gradient(90deg,{','.join([*stops, 'transparent 0'])})" if stops else "none"
 
 
-def _rows(timeline: Timeline) -> str:
-    """What the read-out says of each column, as "end,emotion,percent,sure,face,percent,voice,percent;"; -1 is unknown.
+def _read_out(timeline: Timeline) -> str:
+    """The data of the read-out, with rows "end,emotion,percent,sure,face,percent,voice,percent;"; -1 is unknown.
 
-    Emotions are numbers. ``sure`` is 1, or 0 for a low confidence, or 2 if all evidence is from just before or after.
-    The first column begins with the recording.
+    ``end`` is a time (s); emotions are indices into EMOTIONS. ``sure`` is 1, or 0 for a low confidence, or 2 if all
+    evidence is from just before or after. The first row begins with the recording.
     """
     data = columns(timeline, READ_OUT)
     known = data.known > 0
@@ -153,10 +155,10 @@ def _rows(timeline: Timeline) -> str:
         for each in (data.probabilities, data.face_says, data.voice_says)
     ]
     (best, _), (face, face_share), (voice, voice_share) = says
-    columns_of_rows = (
+    values_of_rows = (
         np.round(data.end, 2),
         np.where(known, best, -1),
-        # As in words, what is unsure is rounded down.
+        # As in ``output.text.percent``, an unsure confidence is rounded down.
         np.where(data.sure, np.round(100 * data.confidence), np.floor(100 * data.confidence + 1e-9)).astype(int),
         np.where(data.sure, 1, np.where(data.own, 0, 2)),
         face,
@@ -164,8 +166,8 @@ def _rows(timeline: Timeline) -> str:
         voice,
         np.round(100 * voice_share).astype(int),
     )
-    # One format for a row: there are thousands, at each drawing.
-    rows = zip(*(values.tolist() for values in columns_of_rows), strict=True)
+    # One format operation per row, because each drawing has thousands of rows.
+    rows = zip(*(values.tolist() for values in values_of_rows), strict=True)
     return ";".join(map(ROW.__mod__, rows))
 
 
@@ -184,6 +186,6 @@ def _handle(name: str, time: float, first: float, last: float) -> str:
 
 
 def _in_words(timeline: Timeline) -> str:
-    """The overview for people who do not see it."""
+    """A description of the overview for people who do not see it."""
     shares = [f"{emotion} {share:.0%}" for emotion, share in timeline.shares()[0].items() if share >= 0.005]
     return f"Overview of {clock(round(timeline.duration))}: {', '.join(shares) or 'no evidence'}"

@@ -1,6 +1,6 @@
-"""The result of a still picture: the picture with a box at every face, a card at each, and how sure it is.
+"""The result of a still picture as HTML: the picture with a box and a card at every face.
 
-``page/assets/picture.js`` shows the card of a box under the pointer, of one that was tapped, or that has the focus.
+``page/assets/picture.js`` shows the card of the box that is under the pointer, was tapped, or has the focus.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def result(file: Path | str, faces: Sequence[FaceResult], marked: Path | None, e
         return f'{callout(NO_FACE)}<figure class="picture"><img src="{file_url(file)}" alt="Your picture"></figure>'
     boxes = "".join(_box(number, face) + _card(number, face) for number, face in enumerate(faces, 1))
     image = f'<img src="{file_url(file)}" alt="Your picture, with {_count(len(faces))} marked">'
-    words = f'<p class="caption">{html.escape(f"{in_words(faces)} {trust.for_pictures(evaluation)} {HOW}")}</p>'
+    words = f'<p class="caption">{html.escape(f"{in_words(faces)} {trust.picture_sentence(evaluation)} {HOW}")}</p>'
     rows = "".join(f"<li>{_named(number, face)}</li>" for number, face in enumerate(faces, 1))
     link = ""
     if marked:
@@ -44,8 +44,8 @@ def result(file: Path | str, faces: Sequence[FaceResult], marked: Path | None, e
 def in_words(faces: Sequence[FaceResult]) -> str:
     """How many faces there are, and how many of them are unsure."""
     unsure = sum(not is_sure(face) for face in faces)
-    said = f"{unsure} of them {UNSURE.format(below=CONFIDENT)}" if len(faces) > 1 else UNSURE.format(below=CONFIDENT)
-    return f"{_count(len(faces)).capitalize()}{', ' + said if unsure else ''}."
+    words = f"{unsure} of them {UNSURE.format(below=CONFIDENT)}" if len(faces) > 1 else UNSURE.format(below=CONFIDENT)
+    return f"{_count(len(faces)).capitalize()}{', ' + words if unsure else ''}."
 
 
 def is_sure(face: FaceResult) -> bool:
@@ -63,7 +63,7 @@ def _box(number: int, face: FaceResult) -> str:
     return (
         f'<button type="button" class="{kind}" style="left:{left:.2%};top:{top:.2%};width:{width:.2%};'
         f'height:{height:.2%};border-color:{COLOURS[face.dominant]}" aria-expanded="false" '
-        f'aria-describedby="face-{number}" aria-label="Face {_said(number, face)}">'
+        f'aria-describedby="face-{number}" aria-label="Face {_emotion_in_words(number, face)}">'
         f"<b>{number} {EMOJI[face.dominant]}</b></button>"
     )
 
@@ -76,15 +76,15 @@ def _card(number: int, face: FaceResult) -> str:
     unsure = "" if is_sure(face) else f'<p class="caption">Unsure: no emotion has {CONFIDENT:.0%}</p>'
     note = f'{unsure}<p class="caption" title="{html.escape(DERIVED)}">{affect}</p>'
     return (
-        f'<section class="face" id="face-{number}"><table><caption>Face {_said(number, face)}</caption>{rows}</table>'
-        f"{note}</section>"
+        f'<section class="face" id="face-{number}"><table><caption>Face {_emotion_in_words(number, face)}</caption>'
+        f"{rows}</table>{note}</section>"
     )
 
 
 def _named(number: int, face: FaceResult) -> str:
-    return f'<i style="background:{COLOURS[face.dominant]}"></i>{_said(number, face)}'
+    return f'<i style="background:{COLOURS[face.dominant]}"></i>{_emotion_in_words(number, face)}'
 
 
-def _said(number: int, face: FaceResult) -> str:
+def _emotion_in_words(number: int, face: FaceResult) -> str:
     sure = is_sure(face)
     return f"{number}: {face.dominant} {percent(face.confidence, sure)}{'' if sure else ', unsure'}"

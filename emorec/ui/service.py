@@ -1,4 +1,4 @@
-"""What the page and the API share while they run: analyzers, queues, and the data of all sessions.
+"""The state that the page and the API share: analyzers, queues, and the data of all sessions.
 
 ``start_job`` starts an analysis, ``check_upload`` decides whether a session may use a file, and ``end_session`` and
 ``delete_session_data`` remove what a session has.
@@ -66,16 +66,18 @@ class Service:
         self.history = JobHistory()
         self.memory = Memory(self.browsers, self.files, self.history, lambda: self.analyzers)
         self.batches: dict[str, Batch] = {}  # by browser
-        self.watched: dict[str, tuple[Job, Any]] = {}  # what a page shows while it runs, by session
+        self.watched: dict[str, tuple[Job, Any]] = {}  # running jobs, and what their page shows, by session
         self.writings: dict[str, Writing] = {}  # annotated videos that are being written, by session
         self.results = ResultCache()
         self.live = LiveSessions()
         self.presence = Presence()
         self.open_pages = OpenPages(self.browsers, self.presence)
         self.shelf = Shelf(library) if library else None
-        self.forget_page: Callable[[str], None] = lambda session: None  # what Gradio keeps of a page; set by the page
+        self.forget_page: Callable[[str], None] = lambda session: (
+            None
+        )  # forgets Gradio's states of a page; set by the page
         self.shared_cache = settings.shared_store(public=public)
-        sweeping.keep(self)
+        sweeping.end_idle_regularly(self)
 
     def check_upload(self, path: object, request: Any) -> str:
         """The real path of a file that a client names, if it is an upload of the client's own session.
@@ -118,23 +120,26 @@ class Service:
             cache=None if self.shared_cache else self.files.cache(session),
             extraction={"settings": extraction_settings},
             client_gone=self.client_gone(request),
-            ended=functools.partial(self._ended, source),
+            ended=functools.partial(self._finish_job, source),
         )
         job = Job(analyzer, path, self.queue, fetch, options)
         self.history.add(owner, job, shared=shared)
         return job
 
     def client_gone(self, request: Any, stays: bool = True) -> Callable[[], bool]:
-        """What tells whether the client of the current event has left. A browser that only reloads the page has not,
-        unless what it asked for ends with the page (``stays`` False)."""
-        owner, event = self.browsers.owner(request.session_hash), LocalContext.event_id.get(None)
-        if stays and self.browsers.known(owner):  # a reload closes all streams, and opens others
-            return functools.partial(self.browsers.gone, owner)
-        session_and_event = tuple(name for name in (request.session_hash, event) if name)
-        return functools.partial(self.presence.gone, session_and_event, time.monotonic())
+        """A function that tells whether the client of the current event has left.
 
-    def _ended(self, source: Source, job: Job) -> None:
-        if job.facts:  # a link that was fetched; the page that watched may have been closed
+        A reload of the page does not count, unless the work ends with the page (``stays`` False).
+        """
+        owner, event = self.browsers.owner(request.session_hash), LocalContext.event_id.get(None)
+        if stays and self.browsers.is_known(owner):  # a reload closes all streams and opens new ones
+            return functools.partial(self.browsers.is_gone, owner)
+        session_and_event = tuple(name for name in (request.session_hash, event) if name)
+        return functools.partial(self.presence.is_gone, session_and_event, time.monotonic())
+
+    def _finish_job(self, source: Source, job: Job) -> None:
+        """A job has ended: keep its recording, its analysis and its key."""
+        if job.facts:  # a link was fetched; its page may have been closed
             self.files.add(source.owner, job.path)
         self.memory.keep(source, job)
         self.history.finish(source.owner, job)
@@ -164,8 +169,8 @@ class Service:
     def end_session(self, session: str) -> None:
         """The visitor has left: stop the session's jobs, and remove its files and results.
 
-        A browser may only reload the page: its jobs and recordings stay for COMES_BACK_WITHIN seconds, and what was
-        read from the recordings stays until the browser has not been used for long.
+        If the browser may come back by a reload, its jobs and recordings stay for COMES_BACK_WITHIN seconds, and its
+        analyses until it is idle for long.
         """
         self.live.end(session)
         self.results.remove(session)
@@ -173,41 +178,41 @@ class Service:
         if owner == session:
             self._end(session)
         elif self.browsers.leave(session):
-            timer = threading.Timer(browsers.COMES_BACK_WITHIN + 0.1, self._end_visit, [owner])
+            timer = threading.Timer(browsers.COMES_BACK_WITHIN + 0.1, self._end_gone_browser, [owner])
             timer.daemon = True
             timer.start()
 
-    def _end_visit(self, owner: str) -> None:
+    def _end_gone_browser(self, owner: str) -> None:
         """A browser has closed its last page some time ago: stop its jobs and remove its recordings, if it is gone."""
-        if not self.browsers.gone(owner):
+        if not self.browsers.is_gone(owner):
             return
-        batch = self._cancelled(owner)
+        batch = self._close_batch(owner)
         for session in self.browsers.closed(owner):
             self.watched.pop(session, None)
         self.browsers.forget_pages(owner)
         for work in (*self.history.stop(owner), *batch):
             work.join()
-        if self.browsers.gone(owner):  # it may have come back meanwhile
+        if self.browsers.is_gone(owner):  # it may have come back meanwhile
             self.files.remove_files(owner)
 
     def _end(self, owner: str) -> None:
-        """Stop the jobs of a session, or of a browser, and remove all that it has."""
-        batch = self._cancelled(owner)
+        """Stop the jobs of a session, or of a browser, and remove all its data."""
+        batch = self._close_batch(owner)
         for session in (owner, *self.browsers.closed(owner)):
             self.watched.pop(session, None)
         working = [*self.history.end(owner), *batch]
         if not self.browsers.pages(owner):
             self.browsers.forget(owner)
         self.memory.forget(owner)
-        # A job may be storing its last features, and a list its results, so the files are removed when they have ended.
+        # The files are removed after the jobs and the list have ended, because these may still write.
         remove = functools.partial(self.files.remove, owner, lambda: [work.join() for work in working])
         if any(work.running for work in working):
             threading.Thread(target=remove, daemon=True).start()
         else:
             remove()
 
-    def _cancelled(self, owner: str) -> list[Batch]:
-        """The list of a browser, if it has one, which is taken away and closed."""
+    def _close_batch(self, owner: str) -> list[Batch]:
+        """Remove and close the list of a browser; returns it, or nothing if there is none."""
         batch = self.batches.pop(owner, None)
         if batch is None:
             return []
@@ -217,10 +222,10 @@ class Service:
     def delete_session_data(self, session: str) -> list[str]:
         """Delete the visitor's files, results and stored features; returns a sentence for each failure."""
         owner = self.browsers.owner(session)
-        for batch in self._cancelled(owner):
-            batch.join()  # it may be writing results, or starting its next job
+        for batch in self._close_batch(owner):
+            batch.join()  # it may still write results or start its next job
         pages = {session, *self.browsers.pages(owner), *self.browsers.closed(owner)}
-        for page in pages:  # before the jobs are stopped, so that no page shows what they have until then
+        for page in pages:  # before the jobs are stopped, so that no page shows their last features
             self.watched.pop(page, None)
         problems = self.history.delete(owner, self.analyzers.default.forget_key)
         for page in pages:
@@ -236,7 +241,7 @@ class Service:
         return problems
 
     def end_idle_sessions(self) -> None:
-        """End the sessions that have no running job or list, are not live, and have used no file for long.
+        """End the sessions without a running job, list or live session that have used no file for long.
 
         A client may leave without telling the server.
         """
@@ -244,10 +249,10 @@ class Service:
         self.live.end_idle()
         for session in self.files.idle_sessions():
             pages = (session, *self.browsers.pages(session))
-            batch = self.batches.get(session)  # between two jobs it writes a result, or waits for the queue
+            batch = self.batches.get(session)  # it may run although no job does, between two jobs
             works = self.history.running(session) or (batch is not None and batch.running)
             if works or any(map(self.live.active, pages)):
-                self.files.use(session)  # so that the visitor has the whole time from the end on
+                self.files.use(session)  # the time of an idle session begins when the work has ended
             else:
                 self.results.remove(session)
                 self._end(session)

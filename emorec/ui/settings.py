@@ -142,7 +142,7 @@ def allowed_models(environment: Environment = os.environ) -> tuple[str, ...] | N
     return names or None
 
 
-PAGE = (
+READERS = (
     library,
     port,
     server_name,
@@ -159,7 +159,7 @@ PAGE = (
 def check(environment: Environment = os.environ) -> None:
     """Read all settings of the library and of the page. Raises EmorecError for the first wrong one."""
     settings.check(environment)
-    for read in PAGE:
+    for read in READERS:
         read(environment)
 
 

@@ -1,4 +1,4 @@
-"""The past analyses that the tab Library shows: those of one folder, which its operator chose."""
+"""The past analyses that the tab Library shows, from one folder that the operator chose."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ from emorec.ui.overview import ribbon
 GONE = "The result {name} is not in the library any more; open its tab again to see the list."
 SORTS = ("date", "name", "length", "unsure")
 RIBBON_COLUMNS = 60
-FOUND_FROM = 0.05  # share of the time with evidence from which on a recording is found by an emotion
+FOUND_FROM = 0.05  # share of the time with evidence from which on a search for an emotion finds a recording
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One past analysis: its ``item``, the ``name`` of its recording, when it ``finished`` (UTC, ISO 8601), its length
-    (s), the number of persons (None if unknown, or of sound alone), its summary, and its ``ribbon`` as HTML."""
+    """One past analysis.
+
+    ``item`` is its name in the folder, ``name`` that of the recording, ``finished`` its time (UTC, ISO 8601),
+    ``duration`` its length (s), ``persons`` their number (None if unknown, or for sound alone), ``figures`` its
+    summary, and ``ribbon`` a small chart as HTML.
+    """
 
     item: str
     name: str
@@ -41,7 +45,7 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """What it is found by: name, time, the most common emotion, and each with FOUND_FROM of the time or more."""
+        """The words for the search: name, time, the most common emotion, and all with a share of FOUND_FROM."""
         emotions = [self.dominant, *(name for name, share in self.figures.shares.items() if share >= FOUND_FROM)]
         return f"{self.name} {self.finished} {' '.join(emotions)}".casefold()
 
@@ -57,11 +61,11 @@ class Shelf:
         self._last: tuple[list[Entry], list[str]] | None = None
 
     def last(self) -> tuple[list[Entry], list[str]]:
-        """What ``entries`` found the last time that somebody looked; a look takes seconds where the folder has much."""
+        """The last result of ``entries``, because reading a large folder takes seconds."""
         return self._last or self.entries()
 
     def entries(self) -> tuple[list[Entry], list[str]]:
-        """All past analyses, and sentences about those that are left out. Raises EmorecError without any."""
+        """Read the folder: all past analyses, and sentences about those left out. Raises EmorecError if none."""
         try:
             found = items.find(self.folder)
         except EmorecError:
@@ -84,7 +88,7 @@ class Shelf:
         return entries, notes
 
     def get(self, name: str) -> Item:
-        """An item of the last look at the folder. Raises EmorecError if there is none of this name."""
+        """An item that ``entries`` has found. Raises EmorecError if there is none of this name."""
         with self._lock:
             item = self._items.get(name)
         if item is None:
@@ -96,7 +100,7 @@ class Shelf:
         return stored.timeline(self.get(name))
 
 
-def found(entries: Sequence[Entry], words: str, order: str) -> list[Entry]:
+def search_entries(entries: Sequence[Entry], words: str, order: str) -> list[Entry]:
     """The entries in whose ``words`` every word occurs, sorted by one of SORTS."""
     wanted = words.casefold().split()
     kept = [entry for entry in entries if all(word in entry.words for word in wanted)]
@@ -125,7 +129,7 @@ def _entry(item: Item) -> Entry:
 
 
 def _stamp(item: Item) -> object:
-    """What changes if the item is analysed again."""
+    """A value that changes if the item is analysed again."""
     path = item.paths.get("windows")
     return (
         (path.stat().st_mtime_ns, item.media.get("finished")) if path and path.exists() else item.media.get("finished")

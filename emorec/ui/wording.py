@@ -3,7 +3,7 @@
 import re
 
 TURN = "Turn the picture"  # the label of the choice that is the command line's --rotate
-FOLD = "Details of the recording"  # the name of what is chosen before Analyze
+FOLD = "Details of the recording"  # the name of the choices before Analyze
 PLACE = f"under {FOLD}"
 WORDS = (
     (r"choose --rotate 0\b", f'choose As recorded for "{TURN}" {PLACE}, and press Analyze again'),
@@ -18,7 +18,7 @@ WORDS = (
 
 
 def on_page(sentence: str) -> str:
-    """A sentence without options of the command line, which the page does not have."""
+    """A sentence with the choices of the page in place of options of the command line."""
     for option, words in WORDS:
         sentence = re.sub(option, words, sentence)
     return sentence

@@ -12,15 +12,15 @@ import pytest
 
 import emorec
 from emorec import EmorecError, cli
-from emorec.agreement import labels as hand
 from emorec.agreement import statistics, text
-from emorec.agreement.emotion_words import words
+from emorec.agreement.emotion_words import label_meanings
+from emorec.agreement.labels import OTHER, label_rows, read_labels
 from emorec.emotions import EMOTIONS
 from emorec.timeline import Timeline
 from support import factories
 
 
-def rows_of(*names, probability=0.9):
+def read_rows(*names, probability=0.9):
     """Probabilities of rows that name these emotions; None has no evidence."""
     out = np.full((len(names), 7), (1 - probability) / 6)
     for row, name in enumerate(names):
@@ -31,7 +31,7 @@ def rows_of(*names, probability=0.9):
 
 
 def timeline(*names, **columns):
-    return Timeline.of(factories.timeline(rows_of(*names), **columns))
+    return Timeline.of(factories.timeline(read_rows(*names), **columns))
 
 
 def written(folder, rows, name="labels.csv", header="start,end,label"):
@@ -42,26 +42,28 @@ def written(folder, rows, name="labels.csv", header="start,end,label"):
 
 def test_a_row_has_the_label_that_fills_most_of_it_and_at_least_half(tmp_path):
     path = written(tmp_path, [(0.4, 1.2, "joy"), (1.2, 2.6, "anger"), (3.6, 4.0, "sad"), (4.5, 6, "fear")])
-    read = hand.read(path, words())
-    labelled = hand.on_rows(read, np.arange(6.0), np.arange(1.0, 7.0))
+    read = read_labels(path, label_meanings())
+    labelled = label_rows(read, np.arange(6.0), np.arange(1.0, 7.0))
     assert [EMOTIONS[each] if each >= 0 else "" for each in labelled] == ["happy", "angry", "angry", "", "fear", "fear"]
 
 
 def test_labels_of_one_emotion_that_overlap_count_once(tmp_path):
-    read = hand.read(written(tmp_path, [(0, 0.3, "sad"), (0.1, 0.3, "sad"), (0.05, 0.2, "sad")]), words())
-    assert hand.on_rows(read, np.array([0.0]), np.array([1.0])).tolist() == [-1]
+    read = read_labels(written(tmp_path, [(0, 0.3, "sad"), (0.1, 0.3, "sad"), (0.05, 0.2, "sad")]), label_meanings())
+    assert label_rows(read, np.array([0.0]), np.array([1.0])).tolist() == [-1]
 
 
 def test_a_row_that_is_half_one_emotion_and_half_another_has_none(tmp_path):
-    read = hand.read(written(tmp_path, [(0, 0.5, "sad"), (0.5, 1, "happy"), (1, 2, "hello"), (1, 2, "sad")]), words())
-    assert hand.on_rows(read, np.arange(2.0), np.arange(1.0, 3.0)).tolist() == [-1, EMOTIONS.index("sad")]
+    read = read_labels(
+        written(tmp_path, [(0, 0.5, "sad"), (0.5, 1, "happy"), (1, 2, "hello"), (1, 2, "sad")]), label_meanings()
+    )
+    assert label_rows(read, np.arange(2.0), np.arange(1.0, 3.0)).tolist() == [-1, EMOTIONS.index("sad")]
 
 
 def test_a_label_of_something_else_takes_no_row_from_an_emotion(tmp_path):
     rows = [(0, 5, "interview"), (1, 1.6, "happy"), (2, 2.5, "happy"), (2.5, 3, "sad"), (4, 4.4, "sad")]
-    read = hand.read(written(tmp_path, rows), words())
-    labelled = hand.on_rows(read, np.arange(6.0), np.arange(1.0, 7.0))
-    assert labelled.tolist() == [hand.OTHER, EMOTIONS.index("happy"), -1, hand.OTHER, hand.OTHER, -1]
+    read = read_labels(written(tmp_path, rows), label_meanings())
+    labelled = label_rows(read, np.arange(6.0), np.arange(1.0, 7.0))
+    assert labelled.tolist() == [OTHER, EMOTIONS.index("happy"), -1, OTHER, OTHER, -1]
 
 
 def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
@@ -69,7 +71,9 @@ def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
     found = emorec.compare(result, written(tmp_path, [(0, 2, "happiness"), (2, 4, "rage"), (4, 5, "contempt")]))
     assert (found.labelled_seconds, found.compared_seconds, found.seconds) == (4.0, 3.0, 6.0)
     assert found.compared_share == 0.75
-    assert "3.0 s of these (75%) have an emotion in the result." in text.of(found)  # also from their neighbours
+    assert "3.0 s of these (75%) have an emotion in the result." in text.comparison_text(
+        found
+    )  # also from their neighbours
     assert found.every.confusion[EMOTIONS.index("happy"), EMOTIONS.index("sad")] == 1
     assert found.every.confusion.sum() == found.every.rows == 3
     assert found.every.recall["happy"].value == 0.5 and found.every.recall["neutral"].value is None
@@ -77,7 +81,7 @@ def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
 
 
 def test_unsure_rows_count_with_all_and_not_with_the_sure_ones(tmp_path):
-    probabilities = np.concatenate([rows_of("happy", "sad"), rows_of("sad", probability=0.3)])
+    probabilities = np.concatenate([read_rows("happy", "sad"), read_rows("sad", probability=0.3)])
     found = emorec.compare(factories.timeline(probabilities), written(tmp_path, [(0, 1, "happy"), (1, 3, "sad")]))
     assert (found.every.rows, found.sure.rows) == (3, 2)
 
@@ -123,8 +127,8 @@ def test_both_kappas_of_a_shift_are_of_the_same_rows(tmp_path):
     result, truth, _ = known(right=0.9)
     found = emorec.compare(result, written(tmp_path, labels_of(truth, 3.0)))
     start, end = found.start, found.end
-    read = hand.read(tmp_path / "labels.csv", words())
-    given, moved = (hand.on_rows(read, start, end, shift) for shift in (0.0, found.shift.seconds))
+    read = read_labels(tmp_path / "labels.csv", label_meanings())
+    given, moved = (label_rows(read, start, end, shift) for shift in (0.0, found.shift.seconds))
     both = (given >= 0) & (moved >= 0)
     dominant = np.array([EMOTIONS.index(name) for name in found.dominant])
     for labelled, kappa in ((given, found.shift.kappa_as_given), (moved, found.shift.kappa)):
@@ -443,7 +447,7 @@ def test_of_two_emotions_the_documented_order_says_which_is_the_label(tmp_path, 
     (tmp_path / "map.json").write_text('{"disgust": "angry", "neutral": "none"}')
     (tmp_path / "list.json").write_text('{"angry": ["Wut", "disgust"]}')
     (tmp_path / "map.csv").write_text("label,emotion\ndisgust,angry\nneutral,-\n")
-    known = words(given)
+    known = label_meanings(given)
     assert (known["disgust"], known["angry"]) == ("angry", "angry")
     if given in ("map.json", "map.csv"):
         assert known["neutral"] is None
@@ -462,7 +466,7 @@ def test_a_map_is_read_from_a_file(tmp_path):
 def test_the_header_of_a_map_says_which_column_is_the_label(tmp_path, delimiter):
     rows = ["Emotion,n,Label", "happy,1,Freude", "angry,2,disgust", "-,3,Scham", ",,", "sad,4,'a, b; c'", "fear,5,"]
     (tmp_path / "map.txt").write_text("\n".join(rows).replace(",", delimiter).replace("'", '"') + "\n")
-    known = words(tmp_path / "map.txt")
+    known = label_meanings(tmp_path / "map.txt")
     label = "a, b; c".replace(",", delimiter)
     assert [known[each] for each in ("freude", "disgust", "scham", label)] == ["happy", "angry", None, "sad"]
     assert known["fear"] == "fear" and "emotion" not in known
@@ -480,7 +484,7 @@ def test_the_header_of_a_map_says_which_column_is_the_label(tmp_path, delimiter)
 )
 def test_a_map_may_have_a_title_headers_in_it_and_other_delimiters_in_quotes(tmp_path, text):
     (tmp_path / "map.csv").write_text(text)
-    known = words(tmp_path / "map.csv")
+    known = label_meanings(tmp_path / "map.csv")
     assert (known["freude"], known["trauer"], known.get("ha\tha; ha", "happy")) == ("happy", "sad", "happy")
     assert "label" not in known and not any('"' in label for label in known)
 
@@ -488,7 +492,7 @@ def test_a_map_may_have_a_title_headers_in_it_and_other_delimiters_in_quotes(tmp
 def test_a_map_may_have_a_tab_no_header_and_an_equals_sign_in_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a=b.tsv").write_text("Scham\nFreude\thappy\nsad\tTrauer\n")
-    known = words("a=b.tsv")
+    known = label_meanings("a=b.tsv")
     assert (known["freude"], known["trauer"], known["scham"]) == ("happy", "sad", None)
 
 
@@ -504,7 +508,7 @@ def test_a_wrong_map_is_one_sentence(tmp_path, monkeypatch, given, sentence):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(EmorecError, match=sentence):
-        words(given)
+        label_meanings(given)
 
 
 @pytest.mark.parametrize(
@@ -592,8 +596,8 @@ def test_the_chart_shows_labels_and_result_of_each_person(tmp_path):
 
 
 def test_the_chart_hatches_what_is_unsure_of_the_result_alone(tmp_path):
-    rows = rows_of("happy", "happy", "happy", "happy")
-    rows[2:] = rows_of("happy", "happy", probability=0.3)
+    rows = read_rows("happy", "happy", "happy", "happy")
+    rows[2:] = read_rows("happy", "happy", probability=0.3)
     result = Timeline.of(factories.timeline(rows))
     found = emorec.compare(result, written(tmp_path, [(0, 4, "happy")]))
     lanes = found.plot().to_dict()["vconcat"][0]
@@ -621,6 +625,6 @@ def test_a_recall_without_an_interval_says_why(tmp_path, rare):
     truth = np.array([EMOTIONS.index(each) for each in given])
     truth[-1] = EMOTIONS.index("sad") if rare else truth[-1]
     found = emorec.compare(timeline(*given), written(tmp_path, labels_of(truth)))
-    (said,) = (line for line in text.of(found).splitlines() if line.startswith("In brackets"))
+    (said,) = (line for line in text.comparison_text(found).splitlines() if line.startswith("In brackets"))
     why = "; a recall has none if its label is in too few of them" * rare
     assert said == f"In brackets: 95 % of resamples of 10 blocks of time{why}."

@@ -78,7 +78,7 @@ def test_an_interval_is_that_of_a_binomial_if_units_are_independent():
     """200 blocks of one unit, 70 % right: the normal interval is 0.636 to 0.764."""
     each = np.zeros((200, 4))
     each[:140, 0], each[140:, 1] = 1, 1
-    drawn = (statistics.draws(200) @ each).reshape(-1, 2, 2)
+    drawn = (statistics.bootstrap_counts(200) @ each).reshape(-1, 2, 2)
     estimate = statistics.estimate(0.7, statistics.accuracy(drawn))
     assert (estimate.low, estimate.high) == pytest.approx((0.636, 0.764), abs=0.01)
 

@@ -10,7 +10,7 @@ from praatio import textgrid
 
 from emorec import EmorecError, annotation
 from emorec.annotation import Annotation
-from emorec.annotation.times import seconds
+from emorec.annotation.times import parse_seconds
 from support import factories
 
 
@@ -310,4 +310,4 @@ def test_no_content_is_anything_but_annotations_or_a_sentence(tmp_path_factory, 
     ],
 )
 def test_times_are_read_as_people_write_them(text, value):
-    assert seconds(text) == value
+    assert parse_seconds(text) == value

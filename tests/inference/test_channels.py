@@ -10,7 +10,7 @@ from emorec.extraction.features import Features
 from emorec.extraction.people import LEFT_VOICE, RIGHT_VOICE
 from emorec.inference import timeline as timelines
 from emorec.output import labels, lane_data, tables
-from emorec.output.summary import how
+from emorec.output.summary import choices_in_words
 from support import factories
 
 SECONDS = 24.0
@@ -75,15 +75,17 @@ def test_one_voice_is_asked_for_by_name_or_number(person):
 def test_main_is_the_voice_that_is_heard_longest(first, name):
     left = np.arange(HOPS) < first
     main = inferred(call(left, ~left), person="main")
-    assert main.name == name and ", the person heard longest" in how(main)
+    assert main.name == name and ", the person heard longest" in choices_in_words(main)
     times = factories.frame_times(SECONDS)
     seen = call(left, ~left, (0, RIGHT_VOICE), factories.seen(times[:40], np.zeros(40, np.int64)))
-    assert inferred(seen, person="main").name == "person 0" and "seen longest" in how(inferred(seen, person="main"))
+    assert inferred(seen, person="main").name == "person 0" and "seen longest" in choices_in_words(
+        inferred(seen, person="main")
+    )
 
 
 def test_main_of_nobody_says_nothing_of_a_person():
     nobody = factories.observations(SECONDS, factories.heard(np.ones(HOPS)))
-    assert "person" not in how(inferred(nobody, person="main"))
+    assert "person" not in choices_in_words(inferred(nobody, person="main"))
 
 
 def test_the_speaker_of_each_row_is_named():

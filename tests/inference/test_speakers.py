@@ -14,7 +14,7 @@ from emorec.inference import timeline as timelines
 from emorec.inference.predict import smooth
 from emorec.inference.voice_pooling import UNSURE_SHARE, share_of
 from emorec.output import report_parts
-from emorec.output.summary import missing, summary
+from emorec.output.summary import missing_evidence, summary
 from emorec.ui import fragments
 from support import factories
 
@@ -201,7 +201,7 @@ def test_a_voice_of_which_nothing_is_known_is_smoothed_with_the_person_seen_befo
 )
 def test_too_little_is_said_only_of_what_there_is_some_of(face, speech, words):
     shares = {"face_coverage": np.full(4, face), "speech_coverage": np.full(4, speech)}
-    assert missing(factories.timeline(np.full((4, 7), np.nan), **shares)) == words
+    assert missing_evidence(factories.timeline(np.full((4, 7), np.nan), **shares)) == words
 
 
 def test_sound_without_evidence_says_nothing_of_faces():

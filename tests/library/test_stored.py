@@ -27,7 +27,7 @@ from emorec.output.highlights import find_highlights
 from emorec.output.negative import most_negative
 from emorec.output.summary import sentence, summary
 from emorec.ui.page.library_handlers import LibraryHandlers
-from emorec.ui.shelf import Shelf, found
+from emorec.ui.shelf import Shelf, search_entries
 from support import factories, result_folders
 
 
@@ -243,24 +243,26 @@ def test_means_of_one_recording_have_no_interval_and_without_evidence_there_are_
 def test_analyses_are_found_by_name_emotion_and_date_and_sorted(tmp_path):
     result_folders.batch(tmp_path)
     entries, notes = Shelf(tmp_path).entries()
-    assert notes == [] and [entry.name for entry in found(entries, "", "date")] == [
+    assert notes == [] and [entry.name for entry in search_entries(entries, "", "date")] == [
         "cara-3.mp4",
         "ben-2.mp4",
         "anna-1.mp4",
     ]
-    assert [entry.name for entry in found(entries, "ANNA", "date")] == ["anna-1.mp4"]
-    assert [entry.name for entry in found(entries, "2026-11-21", "date")] == ["ben-2.mp4"]
-    assert [entry.name for entry in found(entries, "", "length")] == ["cara-3.mp4", "ben-2.mp4", "anna-1.mp4"]
-    assert found(entries, entries[0].dominant, "name")[0].name == "anna-1.mp4"
+    assert [entry.name for entry in search_entries(entries, "ANNA", "date")] == ["anna-1.mp4"]
+    assert [entry.name for entry in search_entries(entries, "2026-11-21", "date")] == ["ben-2.mp4"]
+    assert [entry.name for entry in search_entries(entries, "", "length")] == ["cara-3.mp4", "ben-2.mp4", "anna-1.mp4"]
+    assert search_entries(entries, entries[0].dominant, "name")[0].name == "anna-1.mp4"
     for share in (0.05, 0.04):
         figures = dataclasses.replace(entries[0].figures, shares={"sad": 0.9, "happy": share})
         one = dataclasses.replace(entries[0], figures=figures)
-        assert found([one], "happy", "name") == ([one] if share >= 0.05 else [])  # not only the most common emotion
-        assert found([one], "sad ANNA", "name") == [one] and found([one], "fear", "name") == []
+        assert search_entries([one], "happy", "name") == (
+            [one] if share >= 0.05 else []
+        )  # not only the most common emotion
+        assert search_entries([one], "sad ANNA", "name") == [one] and search_entries([one], "fear", "name") == []
     little = dataclasses.replace(entries[0], figures=dataclasses.replace(entries[0].figures, shares={"fear": 0.03}))
-    assert found([little], "fear", "name") == [little]  # its line names it
-    assert found(entries, "nobody", "name") == []
-    assert [entry.figures.unsure for entry in found(entries, "", "unsure")] == sorted(
+    assert search_entries([little], "fear", "name") == [little]  # its line names it
+    assert search_entries(entries, "nobody", "name") == []
+    assert [entry.figures.unsure for entry in search_entries(entries, "", "unsure")] == sorted(
         (entry.figures.unsure for entry in entries), reverse=True
     )
 

@@ -24,7 +24,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.people import People, Person
 from emorec.inference.timeline import infer
-from emorec.output import formats, names, tables
+from emorec.output import formats, names, result_names, tables
 from emorec.output.highlights import find_highlights
 from support import factories
 from support.paths import ROOT
@@ -145,7 +145,7 @@ def test_json_holds_everything_that_made_it_and_the_highlights():
 def test_a_file_is_named_after_what_is_not_the_default(fusion, person, name):
     timeline = factories.timeline(factories.probabilities(1), fusion=fusion)
     timeline.choices["person"] = person
-    assert tables.file_name("interview", timeline, ".csv") == name
+    assert result_names.file_name("interview", timeline, ".csv") == name
 
 
 LONG = "Prof. Dr. Maximilian Alexander von Hohenfels"
@@ -169,10 +169,10 @@ def test_persons_with_names_that_look_alike_have_files_of_their_own(names, expec
         factories.timeline(**rows, name=name, person=np.full(3, number), choices={"person": name})
         for number, name in numbered.items()
     ]
-    found = [tables.file_name("x", timeline, ".csv") for timeline in made]
-    assert found == expected and max(map(len, found)) <= len("x..csv") + tables.PERSON
+    found = [result_names.file_name("x", timeline, ".csv") for timeline in made]
+    assert found == expected and max(map(len, found)) <= len("x..csv") + result_names.MAX_PERSON_BYTES
     together = factories.timeline(**rows, choices={"person": "all"})
-    assert tables.file_name("x", together, ".csv") == "x.all.csv"
+    assert result_names.file_name("x", together, ".csv") == "x.all.csv"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_persons_with_names_that_look_alike_have_files_of_their_own(names, expec
 )
 def test_a_title_is_never_a_path(title, name):
     timeline = factories.timeline(factories.probabilities(1))
-    assert tables.file_name(title, timeline, ".csv") == name == Path(name).name
+    assert result_names.file_name(title, timeline, ".csv") == name == Path(name).name
 
 
 def test_recordings_with_the_same_long_beginning_have_names_of_their_own(tmp_path, monkeypatch):
@@ -202,7 +202,7 @@ def test_recordings_with_the_same_long_beginning_have_names_of_their_own(tmp_pat
     media = [Path(f"{'ж' * 90}{letter}.mp4") for letter in "abc"]
 
     def claimed(path):
-        return names.claim(tmp_path, path, str(path), lambda stem: tables.file_name(stem, timeline, ""), [".csv"])
+        return names.claim(tmp_path, path, str(path), lambda stem: result_names.file_name(stem, timeline, ""), [".csv"])
 
     found = [claimed(path) for path in media]
     assert len({*found}) == 3 and found == [claimed(path) for path in media]

@@ -470,14 +470,14 @@ def test_tiers_have_names_of_their_own_and_leave_out_gaps():
     [("csv", ["csv"]), (" EAF, textgrid ,eaf", ["eaf", "textgrid"]), ("srt,all", list(formats.FORMATS))],
 )
 def test_formats_are_chosen_by_name(given, names):
-    assert formats.chosen(given) == (names, "")
+    assert formats.parse_names(given) == (names, "")
 
 
 @pytest.mark.parametrize("given", ["docx", "csv,docx", "", ","])
 def test_an_unknown_format_is_answered_with_the_known_ones(given):
     known = ", ".join(formats.FORMATS)
     with pytest.raises(EmorecError, match=rf"^The format '.*' does not exist; choose from {known}, all\.$"):
-        formats.chosen(given)
+        formats.parse_names(given)
 
 
 @pytest.mark.parametrize(("package", "name"), [("pyarrow", "parquet"), ("openpyxl", "xlsx")])
@@ -486,23 +486,23 @@ def test_a_format_whose_package_is_missing_is_one_sentence_and_left_out_of_all(p
         monkeypatch.setattr(place, lambda given: None if given == package else object())
     sentence = rf"\({package}\): run {re.escape(installing('exports'))}\.$"
     with pytest.raises(EmorecError, match=sentence):
-        formats.chosen(name)
+        formats.parse_names(name)
     with pytest.raises(EmorecError, match=sentence):
         Timeline.of(CASES["one"]).save(tmp_path / f"a.{name}")
-    names, notice = formats.chosen("all")
+    names, notice = formats.parse_names("all")
     assert names == [known for known in formats.FORMATS if known != name]
     assert notice.startswith(f"{name} was left out") and installing("exports") in notice
     assert list(tmp_path.iterdir()) == []
     for place in ("emorec.errors.find_spec", "emorec.output.formats.find_spec"):
         monkeypatch.setattr(place, lambda given: None)
-    assert formats.chosen("all")[1].startswith("parquet and xlsx were left out, for which packages are missing")
+    assert formats.parse_names("all")[1].startswith("parquet and xlsx were left out, for which packages are missing")
 
 
 def test_saving_takes_the_format_from_the_ending_or_the_name(tmp_path):
     timeline = Timeline.of(CASES["one"])
     for name, form in formats.FORMATS.items():
-        assert formats.of_file(tmp_path / f"A.b{form.suffix.upper()}") is form
-        assert formats.of_file(tmp_path / "A", name.upper()) is form
+        assert formats.find_format(tmp_path / f"A.b{form.suffix.upper()}") is form
+        assert formats.find_format(tmp_path / "A", name.upper()) is form
     timeline.save(str(tmp_path / "a.TXT"), "textgrid")
     assert (tmp_path / "a.TXT").read_text(encoding="utf-8") == timeline.to_textgrid()
     with pytest.raises(EmorecError, match=r"^a\.txt does not end as a result of emorec does \(\.csv, .*\.emotionml\)"):

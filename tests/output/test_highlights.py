@@ -15,8 +15,15 @@ from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, notebook, report, report_parts, subtitles, trust
 from emorec.output.highlights import KINDS, MAX_OF_KIND, find_highlights
 from emorec.output.negative import most_negative
-from emorec.output.portraits import who
-from emorec.output.summary import affect_in_words, how, how_in_full, sentence, shares_in_words, summary
+from emorec.output.portraits import highlighted_person
+from emorec.output.summary import (
+    affect_in_words,
+    all_choices_in_words,
+    choices_in_words,
+    sentence,
+    shares_in_words,
+    summary,
+)
 from support import factories
 
 
@@ -62,7 +69,7 @@ def test_of_several_persons_the_highlights_are_those_of_each_person():
         ("peak", 5.0, "happy at 80% (Ana)", 0),
     ]
     assert [each.person for each in find_highlights(together, 1)] == [1]  # the strongest of all persons
-    assert [who(together, each) for each in found] == [1, 0]
+    assert [highlighted_person(together, each) for each in found] == [1, 0]
 
 
 def test_a_shift_is_where_one_emotion_gives_way_to_another_and_not_where_evidence_ends():
@@ -308,27 +315,31 @@ def test_too_little_evidence_never_reads_like_enough(seconds, words):
 
 def test_a_summary_in_words_names_what_is_not_the_default():
     timeline = factories.timeline(factories.probabilities(3))
-    assert how(timeline) == "late fusion, even prior, 1 s steps"
+    assert choices_in_words(timeline) == "late fusion, even prior, 1 s steps"
     timeline.choices.update(person=2, smooth=1.5)
-    assert how(timeline) == "late fusion, even prior, 1 s steps, person 2, smoothed over 1.5 s"
+    assert choices_in_words(timeline) == "late fusion, even prior, 1 s steps, person 2, smoothed over 1.5 s"
     timeline.choices.update(person=None, smooth=0.0, baseline="speaker", channel="mix", start=0.0, end=None, rotate=0)
-    assert how(timeline) == how_in_full(timeline) == "late fusion, even prior, 1 s steps"
+    assert choices_in_words(timeline) == all_choices_in_words(timeline) == "late fusion, even prior, 1 s steps"
     timeline.choices.update(baseline="none", channel="left", start=1.5, end=9.0, rotate=90, unsure_below=0.5)
-    assert how(timeline) == "late fusion, even prior, 1 s steps, baseline none"
-    assert how_in_full(dataclasses.replace(timeline, window=5.0)) == (
-        f"{how(timeline)}, 5 s windows, unsure below 50%, channel left, turned by 90°, from 1.5 s, until 9 s"
+    assert choices_in_words(timeline) == "late fusion, even prior, 1 s steps, baseline none"
+    assert all_choices_in_words(dataclasses.replace(timeline, window=5.0)) == (
+        f"{choices_in_words(timeline)}, 5 s windows, unsure below 50%, channel left, turned by 90°, from 1.5 s, "
+        "until 9 s"
     )
     timeline = factories.timeline(factories.probabilities(3), step=5.0, window=1.0)
-    assert how_in_full(timeline) == "late fusion, even prior, 5 s steps, 5 s windows"
-    assert how_in_full(dataclasses.replace(timeline, step=3.0)) == "late fusion, even prior, 3 s steps"
+    assert all_choices_in_words(timeline) == "late fusion, even prior, 5 s steps, 5 s windows"
+    assert all_choices_in_words(dataclasses.replace(timeline, step=3.0)) == "late fusion, even prior, 3 s steps"
 
 
 def test_a_summary_in_full_tells_results_apart_by_track_checkpoint_and_own_shares():
     timeline = factories.timeline(factories.probabilities(3))
     timeline.choices.update(audio_track=2, video_track=1, model="me/mine")
-    assert how_in_full(timeline) == f"{how(timeline)}, checkpoint me/mine, audio track 2, video track 1"
+    assert (
+        all_choices_in_words(timeline)
+        == f"{choices_in_words(timeline)}, checkpoint me/mine, audio track 2, video track 1"
+    )
     own = [priors.of(dict.fromkeys(EMOTIONS, 1.0) | {"happy": share}) for share in (3.0, 13.0)]
-    first, second = (how_in_full(dataclasses.replace(timeline, prior=each)) for each in own)
+    first, second = (all_choices_in_words(dataclasses.replace(timeline, prior=each)) for each in own)
     assert "happy 33.3%" in first and "happy 68.4%" in second
 
 

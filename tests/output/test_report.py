@@ -18,7 +18,7 @@ from emorec.inference import timeline as inference
 from emorec.output import report
 from emorec.output.highlights import Highlight
 from emorec.output.lane_data import MAX_LANES
-from emorec.output.portraits import NOBODY, Portraits, who
+from emorec.output.portraits import NOBODY, Portraits, highlighted_person
 from emorec.ui.page.downloads import HIDDEN, write_download
 from support import factories, two_people
 
@@ -138,7 +138,7 @@ def test_lanes_are_made_with_the_baseline_and_the_prior_of_the_timeline(bundled,
     result = tmp_path / "earlier" / "usual.json"
     bundled.infer(features, person="all").to_json(result)  # its folder is not the working one
     timeline = bundled.infer(features, prior="adaptive", baseline=result)
-    lanes = report._everybody(timeline, bundled.model, features)
+    lanes = report._lane_timelines(timeline, bundled.model, features)
     whole = bundled.infer(features, person="all", prior="adaptive", baseline=result)
     assert len(lanes) == len(whole.people) == 2 and timeline.baseline.known
     for lane, person in zip(lanes, whole.people, strict=True):
@@ -151,7 +151,7 @@ def test_lanes_are_inferred_only_for_those_who_are_drawn():
     times = np.repeat(factories.frame_times(4.0), count)
     features = factories.observations(4.0, factories.seen(times, np.tile(np.arange(count), len(times) // count)))
     timeline = inference.infer(features, model, step=2.0)
-    lanes = report._everybody(timeline, model, features)
+    lanes = report._lane_timelines(timeline, model, features)
     whole = inference.infer(features, model, step=2.0, person="all")
     assert len(whole.people) == count and len(lanes) == MAX_LANES
     for lane, person in zip(lanes, whole.people, strict=False):
@@ -170,10 +170,10 @@ def test_a_highlight_is_about_the_one_who_shows_its_emotion_most():
     other = factories.timeline([sure("sad"), sure("angry")], person=np.ones(2, int))
     unseen = factories.timeline([sure("sad")] * 2, person=np.full(2, 2), row_face=np.zeros(2))
     group = replace(one, person=np.full(2, -1), people=(one, other, unseen))
-    assert who(group, Highlight(0.0, 1.0, "peak", "sad", 1.0, "")) == 1
-    assert who(group, Highlight(1.0, 2.0, "peak", "sad", 1.0, "")) == 0
-    assert who(other, Highlight(1.0, 2.0, "peak", "sad", 1.0, "")) == 1
-    assert who(replace(group, people=(unseen,)), Highlight(0.0, 1.0, "peak", "sad", 1.0, "")) == NOBODY
+    assert highlighted_person(group, Highlight(0.0, 1.0, "peak", "sad", 1.0, "")) == 1
+    assert highlighted_person(group, Highlight(1.0, 2.0, "peak", "sad", 1.0, "")) == 0
+    assert highlighted_person(other, Highlight(1.0, 2.0, "peak", "sad", 1.0, "")) == 1
+    assert highlighted_person(replace(group, people=(unseen,)), Highlight(0.0, 1.0, "peak", "sad", 1.0, "")) == NOBODY
 
 
 def test_the_picture_is_of_the_track_that_is_visible_then():
@@ -195,4 +195,4 @@ def test_the_picture_is_of_the_track_that_is_visible_then():
 
     assert picture() == b"second, better" and picture(0.0, 1.0) == b"first"
     assert picture(5.0, 6.0) == b"second, better" and picture(5.6, 6.0) is None
-    assert Portraits(features).of(9) is None and Portraits(features).url(None) == ""
+    assert Portraits(features).best(9) is None and Portraits(features).url(None) == ""

@@ -35,7 +35,7 @@ def serving(common, **environment):
     ):
         guard = app.guard_options(own, settings)
         page = small(left)
-        live = SimpleNamespace(take=lambda session, sent: {"session": session, "picture": len(sent.picture)})
+        live = SimpleNamespace(receive=lambda session, sent: {"session": session, "picture": len(sent.picture)})
         files = SimpleNamespace(register_upload=lambda path: path)
         pages = set()
         seen, heartbeats = [], Pages(pages.__contains__)

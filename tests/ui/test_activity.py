@@ -25,13 +25,13 @@ def test_a_client_is_present_while_a_stream_is_open_and_for_some_seconds_after_i
     presence, began = Presence(clock), clock.now
     with presence.connected("a"), presence.connected("a"):
         clock.now += 10 * NEVER_CAME_AFTER
-        assert not presence.gone(("a", "event"), began) and presence.gone(("b",), began)
-    assert not presence.gone(("a",), began)
+        assert not presence.is_gone(("a", "event"), began) and presence.is_gone(("b",), began)
+    assert not presence.is_gone(("a",), began)
     clock.now += GONE_AFTER + 1
-    assert presence.gone(("a",), began)
-    assert not presence.gone(("a",), clock.now)  # another run, whose stream is still to come
+    assert presence.is_gone(("a",), began)
+    assert not presence.is_gone(("a",), clock.now)  # another run, whose stream is still to come
     clock.now += NEVER_CAME_AFTER - 2
-    assert not presence.gone(("b",), clock.now - NEVER_CAME_AFTER + 1)
+    assert not presence.is_gone(("b",), clock.now - NEVER_CAME_AFTER + 1)
 
 
 @pytest.fixture

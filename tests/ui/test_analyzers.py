@@ -67,13 +67,13 @@ def test_a_checkpoint_that_is_slow_to_come_holds_up_no_other():
     for thread in waiting:
         thread.start()
     assert hub.asked.wait(PATIENCE)
-    assert [analyzers.awaited(name) for name in ("org/slow", "org/new", "org/known", "no name")] == [
+    assert [analyzers.is_awaited(name) for name in ("org/slow", "org/new", "org/known", "no name")] == [
         True,
         True,
         False,
         False,
     ]
-    assert [analyzers.here(name) for name in ("", "org/slow", "org/known")] == [True, False, True]
+    assert [analyzers.is_loaded(name) for name in ("", "org/slow", "org/known")] == [True, False, True]
     others = []
     asking = threading.Thread(target=lambda: others.extend(map(analyzers.get, ("org/known", "org/new"))), daemon=True)
     asking.start()
@@ -91,7 +91,7 @@ def test_a_checkpoint_that_could_not_be_loaded_is_tried_again():
     for _ in range(2):
         with pytest.raises(EmorecError):
             analyzers.get("org/missing")
-        assert not analyzers.awaited("org/missing") and not analyzers.here("org/missing")
+        assert not analyzers.is_awaited("org/missing") and not analyzers.is_loaded("org/missing")
     assert hub.loaded == ["org/missing"] * 2
 
 

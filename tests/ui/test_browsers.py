@@ -104,9 +104,9 @@ def test_what_a_page_has_is_there_after_a_reload_and_only_for_its_own_browser(se
     assert service.check_upload(path, asking("after")) == path
     with pytest.raises(EmorecError):
         service.check_upload(path, asking("stranger"))
-    (recent,) = service.memory.of("after")
+    (recent,) = service.memory.recent_analyses("after")
     assert (recent.name, recent.key, recent.until) == ("mine.wav", "mine.wav", 1.0)
-    assert service.memory.of("stranger") == [] == service.memory.of("unknown")
+    assert service.memory.recent_analyses("stranger") == [] == service.memory.recent_analyses("unknown")
     with pytest.raises(EmorecError, match="not in your list"):
         service.memory.get("stranger", recent.id)
     assert service.visitor(asking("after")).session == owner == service.visitor(asking("before")).session
@@ -125,7 +125,7 @@ def test_a_browser_that_does_not_come_back_loses_its_recordings_and_its_job_but_
         Storing.go.release()
     until(lambda: not job.running and not Path(path).exists())
     service.browsers.enter("later", TOKEN)
-    assert [each.key for each in service.memory.of("later")] == ["mine.wav"]
+    assert [each.key for each in service.memory.recent_analyses("later")] == ["mine.wav"]
 
 
 def test_a_reload_in_time_keeps_the_job_running(service, monkeypatch):
@@ -137,7 +137,7 @@ def test_a_reload_in_time_keeps_the_job_running(service, monkeypatch):
     until(lambda: job.features is not None)
     service.end_session("page")
     owner = service.browsers.enter("again", TOKEN)
-    service._end_visit(owner)  # what the timer does
+    service._end_gone_browser(owner)  # what the timer does
     assert job.running and service.watched["page"][0] is job and "page" in service.browsers.closed(owner)
     for _ in range(3):
         Storing.go.release()
@@ -169,11 +169,11 @@ def test_a_page_in_doubt_does_not_keep_what_its_browser_has_until_it_is_seen():
     known.doubt("stranger")
     known.enter("new", TOKEN)
     known.doubt("crashed")
-    assert not known.gone(owner) and known.leave("new")
+    assert not known.is_gone(owner) and known.leave("new")
     times.now += browsers.COMES_BACK_WITHIN
-    assert known.gone(owner)
+    assert known.is_gone(owner)
     known.seen("crashed")  # it has only lost its connection
-    assert not known.gone(owner) and not known.leave("new")
+    assert not known.is_gone(owner) and not known.leave("new")
     assert known.leave("crashed")
 
 
@@ -218,7 +218,7 @@ def test_a_page_without_a_heartbeat_that_is_open_keeps_its_files(service, left, 
             pass
     service.end_session("new")
     time.sleep(browsers.COMES_BACK_WITHIN)
-    assert not service.browsers.gone(service.browsers.owner("left"))
+    assert not service.browsers.is_gone(service.browsers.owner("left"))
     assert left.job.running and Path(left.job.path).exists()
 
 
@@ -240,7 +240,7 @@ def test_an_unused_browser_is_forgotten_with_everything(service, clock, tmp_path
     clock.now = KEEP + 1
     service.end_idle_sessions()
     service.browsers.enter("later", TOKEN)
-    assert service.memory.of("later") == [] and not list(tmp_path.rglob("mine.wav"))
+    assert service.memory.recent_analyses("later") == [] and not list(tmp_path.rglob("mine.wav"))
 
 
 def test_deleting_a_recent_analysis_deletes_its_file_and_its_features_once_nothing_else_needs_them(service):
@@ -248,12 +248,12 @@ def test_deleting_a_recent_analysis_deletes_its_file_and_its_features_once_nothi
     first, second = uploaded(service, "page"), uploaded(service, "page", "other.wav")
     for path in (first, second):
         service.start_job(service.analyzers.default, path, asking("page")).join()
-    found = {each.name: each for each in service.memory.of("page")}
+    found = {each.name: each for each in service.memory.recent_analyses("page")}
     service.memory.delete("page", found["mine.wav"])
     assert forgotten == ["mine.wav"] and not Path(first).exists() and Path(second).exists()
-    assert [each.name for each in service.memory.of("page")] == ["other.wav"]
+    assert [each.name for each in service.memory.recent_analyses("page")] == ["other.wav"]
     assert service.delete_session_data("page") == []  # of what is left
-    assert forgotten == ["mine.wav", "other.wav"] and service.memory.of("page") == []
+    assert forgotten == ["mine.wav", "other.wav"] and service.memory.recent_analyses("page") == []
 
 
 def test_deleting_all_ends_the_live_sessions_of_every_page_of_the_browser(service, monkeypatch):
@@ -272,7 +272,7 @@ def test_deleting_a_recent_analysis_deletes_every_upload_of_its_recording(servic
     paths = [uploaded(service, "page") for _ in range(3)]
     for path in paths:
         service.start_job(service.analyzers.default, path, asking("page")).join()
-    (found,) = service.memory.of("page")
+    (found,) = service.memory.recent_analyses("page")
     assert found.path == paths[-1] and all(Path(path).exists() for path in paths)  # one may be in a player
     service.memory.delete("page", found)
     assert not any(Path(path).exists() for path in paths)
@@ -293,7 +293,9 @@ def test_a_link_that_nobody_watches_is_deleted_with_its_analysis_and_with_the_vi
     ]
     for job in jobs:
         job.join()
-    service.memory.delete("page", next(each for each in service.memory.of("page") if each.name == "Talk one"))
+    service.memory.delete(
+        "page", next(each for each in service.memory.recent_analyses("page") if each.name == "Talk one")
+    )
     assert [Path(job.path).exists() for job in jobs] == [False, True]
     service.files.remove_files("page")
     assert not Path(jobs[1].path).exists()
@@ -515,15 +517,16 @@ def test_a_recording_that_was_taken_from_the_list_has_its_result_or_never_gets_o
 
 @pytest.mark.parametrize("end", ["delete_session_data", "_end"])
 def test_results_that_are_being_written_are_deleted_too(service, tmp_path, monkeypatch, end):
-    owner, figures, results = service.browsers.enter("page", TOKEN), recordings_handlers.figures, []
+    owner, results = service.browsers.enter("page", TOKEN), []
+    make_figures = recordings_handlers.make_figures
 
     def slow_figures(service, item, *rest):
         until(lambda: item.cancelled)
         time.sleep(0.1)
-        results.append(figures(service, item, *rest))
+        results.append(make_figures(service, item, *rest))
         return results[0]
 
-    monkeypatch.setattr(recordings_handlers, "figures", slow_figures)
+    monkeypatch.setattr(recordings_handlers, "make_figures", slow_figures)
     handlers = recordings_handlers.RecordingsHandlers(service)
     several = handlers.batch("page")
     several.add("mine.wav", uploaded(service, "page"))
@@ -558,9 +561,9 @@ def test_analyze_all_makes_the_list_again_with_other_choices_and_a_line_is_shown
     with pytest.raises(gr.Error, match="with these choices already"):
         analyse("even")
     assert controls("show", item.id)["prior"]["value"] == "even"
-    (recent,) = service.memory.of("page")
+    (recent,) = service.memory.recent_analyses("page")
     assert controls("open", recent.id)["prior"] == gr.skip()  # its choices are not known
-    assert analyse("everyday") == (DONE, "everyday") and len(service.memory.of("page")) == 1
+    assert analyse("everyday") == (DONE, "everyday") and len(service.memory.recent_analyses("page")) == 1
     assert controls("show", item.id)["prior"]["value"] == "everyday"
     more = [{"path": uploaded(service, "page", "more.wav"), "name": "more.wav"}]
     lists.do(f"join {json.dumps(more)} #2", Analysis(), asking("page"))  # uploaded since Analyze all was clicked
@@ -570,8 +573,8 @@ def test_analyze_all_makes_the_list_again_with_other_choices_and_a_line_is_shown
 
 def test_a_list_that_is_between_two_jobs_is_not_idle(service, monkeypatch, clock):
     service.browsers.enter("page", TOKEN)
-    figures, go = recordings_handlers.figures, threading.Event()
-    monkeypatch.setattr(recordings_handlers, "figures", lambda *given: go.wait(60) and figures(*given))
+    make_figures, go = recordings_handlers.make_figures, threading.Event()
+    monkeypatch.setattr(recordings_handlers, "make_figures", lambda *given: go.wait(60) and make_figures(*given))
     handlers = recordings_handlers.RecordingsHandlers(service)
     several, path = handlers.batch("page"), uploaded(service, "page")
     several.add("mine.wav", path)

@@ -72,7 +72,7 @@ def test_sentences_name_the_choices_of_the_page_in_place_of_options(tmp_path):
     report = write_download("report", noted, "a", factories.checkpoint(), tmp_path).read_text()
     assert "choose 90° for" in report and "--rotate" not in report
     timeline = replace(factories.timeline(factories.probabilities(9)), notes=(turn, people.NO_FACE))
-    trust = overview.trusted(timeline, None)  # of a stored result this is the only place of these notes
+    trust = overview.trust_lines(timeline, None)  # of a stored result this is the only place of these notes
     assert "choose 90° for" in trust and "--rotate" not in trust and people.NO_FACE not in trust
     for note in (
         "The second of 3 audio tracks is used, because speech was found there; --audio_track chooses another.",

@@ -187,7 +187,7 @@ def test_a_session_is_ended_by_its_own_visitor_only(served, client):
 
 
 def test_a_page_that_loses_its_connection_stays_until_it_says_that_it_is_closed(served, client, monkeypatch):
-    monkeypatch.setattr(heartbeat, "LOOK", 0.05)
+    monkeypatch.setattr(heartbeat, "CHECK", 0.05)
     served.pages.update(("says-so", "silent", "open-still"))
     for session in ("open-still", "says-so", "silent", "no-page"):
         with client.stream("GET", f"{API}/heartbeat/{session}") as answer:
@@ -232,7 +232,7 @@ HERE = r"C:\Users\Ann\emorec\page"
     ],
 )
 def test_on_windows_only_the_drive_of_the_uploads_is_looked_at(path, ok):
-    assert bodies.on_drive_of(HERE, path, ntpath) is ok
+    assert bodies.is_on_drive(HERE, path, ntpath) is ok
 
 
 def test_a_path_of_another_operating_system_may_be_named_but_has_to_be_an_upload(client, tmp_path):

@@ -131,7 +131,7 @@ def test_who_may_show_the_page_in_a_frame():
     given = settings.frame_ancestors({"EMOREC_FRAME_ANCESTORS": "https://lab.example, https://*.example"})
     policy = headers.SecurityHeaders(given)
     assert policy.page_policy(b"").endswith("frame-ancestors https://lab.example https://*.example")
-    assert b"x-frame-options" not in dict(policy.of("page"))
+    assert b"x-frame-options" not in dict(policy.for_kind("page"))
     cookie_text = headers.cookie("a=b; SameSite=none; Secure; Path=/", framed=policy.framed, secure=True)
     assert cookie_text == "a=b; Path=/; HttpOnly; SameSite=none; Secure; Partitioned"
     for wrong in ("a;script-src", "java script:", "'unsafe-inline'"):

@@ -10,7 +10,7 @@ from PIL import Image
 from emorec.emotions import EMOTIONS
 from emorec.output.highlights import Highlight, find_highlights
 from emorec.ui import highlight_list
-from emorec.ui.highlight_list import MAX_LISTED, MAX_PICTURES, listed, strongest
+from emorec.ui.highlight_list import MAX_LISTED, MAX_PICTURES, highlights_html, strongest
 from emorec.ui.page.layout import ASSETS
 from support import factories
 from support.make_tracks import record_tracks, speech
@@ -50,14 +50,14 @@ def with_pictures(timeline, tracks):
 
 def test_all_highlights_are_listed_in_order_of_time():
     timeline = changing(20, 12)
-    html = listed(timeline)
+    html = highlights_html(timeline)
     found = find_highlights(timeline, None)
     assert len(found) > 15 and [kind for kind, *_ in ITEM.findall(html)] == [each.kind for each in found]
     starts = [float(start) for start in re.findall(r'data-seek="([\d.]+)"', html)]
     assert starts == sorted(starts)
     assert {person for *_, person in ITEM.findall(html)} == {"0", "1"}
     assert '<option value="1">&lt;b&gt;Eva</option>' in html and "<b>Eva" not in html
-    assert "Nothing stands out" in listed(factories.timeline(np.full((3, 7), np.nan)))
+    assert "Nothing stands out" in highlights_html(factories.timeline(np.full((3, 7), np.nan)))
 
 
 def test_the_pictures_of_a_list_are_prepared_once(monkeypatch):
@@ -69,7 +69,7 @@ def test_the_pictures_of_a_list_are_prepared_once(monkeypatch):
             super().__init__(features)
 
     monkeypatch.setattr(highlight_list, "Portraits", Counted)
-    html = listed(timeline, with_pictures(timeline, 12))
+    html = highlights_html(timeline, with_pictures(timeline, 12))
     assert html.count("background-image") > 5 and len(made) == 1
 
 
@@ -85,7 +85,7 @@ def test_very_many_highlights_are_the_strongest_of_each_kind():
 
 def test_the_list_of_a_long_recording_stays_small():
     timeline = changing(8, 600)  # 80 minutes, with a change every eight seconds
-    html = listed(timeline, with_pictures(timeline, 600))
+    html = highlights_html(timeline, with_pictures(timeline, 600))
     assert html.count("<li ") == MAX_LISTED and f"The {MAX_LISTED} strongest of" in html
     pictures = re.findall(r"\.face-(\d+)\{", html)
     assert len(pictures) == len(set(pictures)) <= MAX_PICTURES + 2
@@ -101,7 +101,7 @@ def test_filters_and_keys(chromium, tmp_path):
         f'<meta charset="utf-8"><div id="player"><audio></audio></div><input id="words"><label id="only"><input '
         f'type="checkbox"></label><div id="status" tabindex="-1"></div>'
         f'<div id="summary"><div data-duration="{timeline.duration}"></div></div>'
-        f'<div id="highlights">{listed(timeline, with_pictures(timeline, 12))}</div><script>{scripts}</script>'
+        f'<div id="highlights">{highlights_html(timeline, with_pictures(timeline, 12))}</div><script>{scripts}</script>'
     )
     (tmp_path / "list.html").write_text(html, encoding="utf-8")
     page = chromium.new_page()

@@ -18,23 +18,23 @@ from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.figures import Choices
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.kept_edits import KeptEdits
-from emorec.ui.page.marker_panel import Marked
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.marker_panel import PageMarkers
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
 from emorec.ui.service import Service
 from emorec.ui.sessions import memory
 from emorec.ui.sessions.batch import DONE
-from emorec.ui.sessions.memory import NOTHING, Said
+from emorec.ui.sessions.memory import NO_EDITS, Edits
 from emorec.ui.sessions.recents import Recent
 from support import factories, two_people
 from support.pages import analyze, await_cards, visiting
 from support.small_page import wait_for
 
 ONE, OTHER = (SimpleNamespace(session_hash=name, client=SimpleNamespace(host="127.0.0.1")) for name in "ab")
-ANNA = Edited("x", People((Person(number=0, name="Anna"),)))
-LOOK = Marked("x", (Marker(2.0, "look"), Marker(90.0, "of another session")))
-EVA = Edited("x", People((Person(number=0, name="Eva"),)))
+ANNA = PeopleEdits("x", People((Person(number=0, name="Anna"),)))
+LOOK = PageMarkers("x", (Marker(2.0, "look"), Marker(90.0, "of another session")))
+EVA = PeopleEdits("x", People((Person(number=0, name="Eva"),)))
 EVERYBODY = {"person": "all"}
 
 
@@ -79,7 +79,7 @@ def in_list(lists, features, folder, *names):
     choices = Choices(checkpoint="", settings=Settings(), inference=EVERYBODY)
     for name, recent in zip(names, ("r", "r2"), strict=False):
         item = batch.add(name, f"/{name}")
-        item.result = figures.figures(lists.service, item, {}, choices, recent, folder, features)
+        item.result = figures.make_figures(lists.service, item, {}, choices, recent, folder, features)
         item.state = DONE
     return batch.items
 
@@ -95,29 +95,29 @@ def test_names_and_markers_are_there_when_the_recording_is_opened_again_by_the_s
     assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
     assert opened(lists, OTHER) == ("person 0", [])
     again = replace(shown, id="y")
-    assert keep(kept, again, ONE, EVA, Marked("x")) == (gr.skip(),) * LIST  # said of what was shown before
-    edited, marked = kept.restore(again, EVA, Marked("x"), ONE)
+    assert keep(kept, again, ONE, EVA, PageMarkers("x")) == (gr.skip(),) * LIST  # said of what was shown before
+    edited, marked = kept.restore(again, EVA, PageMarkers("x"), ONE)
     assert edited.features(again).names[0] == "Anna" and len(marked.of(again)) == 2
-    keep(kept, shown, ONE, Edited("x"), Marked("x"))
+    keep(kept, shown, ONE, PeopleEdits("x"), PageMarkers("x"))
     assert opened(lists, ONE) == ("person 0", [])
 
 
 def test_what_was_said_is_deleted_with_the_analysis(lists, service, shown, monkeypatch):
     monkeypatch.setattr(Analyzer, "forget_key", lambda *given: True)
     for delete in ("forget r #1", "forget-all #1"):
-        service.memory._recents.add(service.browsers.owner("a"), replace(service.memory.of("b")[0]))
+        service.memory._recents.add(service.browsers.owner("a"), replace(service.memory.recent_analyses("b")[0]))
         keep(KeptEdits(service, lists.recordings), shown, ONE, ANNA, LOOK)
-        assert service.memory.said("a", "k") != NOTHING
+        assert service.memory.edits("a", "k") != NO_EDITS
         lists.do(delete, Analysis(), ONE)
-        assert service.memory.said("a", "k") == NOTHING
+        assert service.memory.edits("a", "k") == NO_EDITS
     keep(KeptEdits(service, lists.recordings), shown, ONE, ANNA, LOOK)  # on another page that still shows it
-    assert service.memory.said("a", "k") == NOTHING
+    assert service.memory.edits("a", "k") == NO_EDITS
 
 
 def test_the_results_of_the_list_follow_what_is_said(lists, service, shown, tmp_path):
     (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
     assert item.result.persons == 2
-    everybody = Edited("x", People((Person(number=0, name="Anna"), Person(number=1, name="Eva"))))
+    everybody = PeopleEdits("x", People((Person(number=0, name="Anna"), Person(number=1, name="Eva"))))
     listed = keep(KeptEdits(service, lists.recordings), shown, ONE, everybody, LOOK)
     assert len(listed) == LIST and "a.mp4" in listed[0]
     with item.result.files["csv"].open() as file:
@@ -128,12 +128,12 @@ def test_the_results_of_the_list_follow_what_is_said(lists, service, shown, tmp_
 def test_two_pages_of_a_browser_keep_what_the_other_says(lists, service, shown):
     kept, other = KeptEdits(service, lists.recordings), replace(shown, id="y")
     keep(kept, shown, ONE, edited=ANNA)
-    keep(kept, other, ONE, marked=Marked("y", LOOK.markers))  # its persons were opened before Anna had a name
+    keep(kept, other, ONE, marked=PageMarkers("y", LOOK.markers))  # its persons were opened before Anna had a name
     assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
 
 
 def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
-    other = threading.Thread(target=service.memory.say, args=["a", "k"], kwargs={"markers": LOOK.markers})
+    other = threading.Thread(target=service.memory.keep_edits, args=["a", "k"], kwargs={"markers": LOOK.markers})
 
     def slow(said, **changes):
         if "people" in changes:
@@ -142,28 +142,28 @@ def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
         return replace(said, **changes)
 
     monkeypatch.setattr(memory, "replace", slow)
-    service.memory.say("a", "k", people=ANNA.people)
+    service.memory.keep_edits("a", "k", people=ANNA.people)
     other.join()
-    assert service.memory.said("a", "k") == Said(people=ANNA.people, markers=LOOK.markers)
+    assert service.memory.edits("a", "k") == Edits(people=ANNA.people, markers=LOOK.markers)
 
 
 def test_what_was_said_stays_when_the_recording_is_analysed_with_other_choices(lists, service, shown):
-    kept, recent = KeptEdits(service, lists.recordings), service.memory.of("a")[0]
+    kept, recent = KeptEdits(service, lists.recordings), service.memory.recent_analyses("a")[0]
     service.memory._recents.add(service.browsers.owner("a"), replace(recent, key="l", id="s"))
     other = replace(shown, features=replace(shown.features, key="l"), id="old")
-    keep(kept, other, ONE, Edited("old", EVA.people), Marked("old", LOOK.markers))
+    keep(kept, other, ONE, PeopleEdits("old", EVA.people), PageMarkers("old", LOOK.markers))
     keep(kept, shown, ONE, edited=ANNA)
     other = replace(other, id="x")  # analysed again: the page still shows Anna, which is newer than Eva
-    edited, marked = kept.restore(other, ANNA, Marked(), ONE)
+    edited, marked = kept.restore(other, ANNA, PageMarkers(), ONE)
     assert edited == gr.skip() and marked.of(other) == LOOK.markers
-    assert service.memory.said("a", "l").people == ANNA.people
+    assert service.memory.edits("a", "l").people == ANNA.people
 
     _, analysis, _, _, _, edited, _, _, marked, *_ = lists.do("open r #1", Analysis(), ONE)
-    kept.keep_people(shown, Edited("x"), ONE)
+    kept.keep_people(shown, PeopleEdits("x"), ONE)
     _, analysis, _, _, _, edited, _, _, marked, *_ = lists.do("open r #2", Analysis(), ONE)
     other = replace(other, id=analysis.id)  # nothing was said of what was opened, so nothing is taken away
     edited, _ = kept.restore(other, edited, marked, ONE)
-    assert edited.people == ANNA.people and service.memory.said("a", "l").people == ANNA.people
+    assert edited.people == ANNA.people and service.memory.edits("a", "l").people == ANNA.people
 
 
 def test_a_part_of_a_recording_does_not_replace_the_results_of_all_of_it(lists, service, shown, tmp_path):
@@ -171,14 +171,14 @@ def test_a_part_of_a_recording_does_not_replace_the_results_of_all_of_it(lists, 
     before = item.result
     part = replace(shown, features=replace(shown.features, complete=False), running=True)
     assert keep(kept, part, ONE, edited=ANNA) == (gr.skip(),) * LIST and item.result is before
-    kept.restore(shown, ANNA, Marked(), ONE)
+    kept.restore(shown, ANNA, PageMarkers(), ONE)
     assert "a.mp4" in kept.renew(shown, ONE)[0]
     assert written(item)["people"][0]["name"] == "Anna"
     assert kept.renew(shown, ONE) == (gr.skip(),) * LIST  # it has what is said
 
 
 def test_results_of_one_content_under_two_names_keep_their_names(lists, service, shown, tmp_path):
-    recent = service.memory.of("a")[0]
+    recent = service.memory.recent_analyses("a")[0]
     service.memory._recents.add(service.browsers.owner("a"), replace(recent, name="b.mp4", id="r2"))
     items = in_list(lists, shown.features, tmp_path / "out", "a.mp4", "b.mp4")
     keep(KeptEdits(service, lists.recordings), shown, ONE, edited=ANNA)
@@ -191,7 +191,7 @@ def test_results_that_are_written_anew_are_deleted_too(lists, service, shown, mo
     owner, infer = service.browsers.owner("a"), figures.infer
     folder = service.files.folder("a")
     items = in_list(lists, shown.features, folder / "results", "a.mp4", "b.mp4")
-    recent = service.memory.of("a")[0]
+    recent = service.memory.recent_analyses("a")[0]
     service.memory._recents.add(owner, replace(recent, name="b.mp4", id="r2"))
     deletion = threading.Thread(target=getattr(service, end), args=[owner])
     calls = []

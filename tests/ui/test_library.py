@@ -15,7 +15,7 @@ from emorec.ui import app, settings
 from emorec.ui.page import stored_choices
 from emorec.ui.page.analysis import ANYONE, Analysis
 from emorec.ui.page.library_handlers import NO_ROWS, LibraryHandlers
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.service import Service
 from emorec.ui.shelf import Shelf
@@ -221,27 +221,29 @@ def test_the_controls_of_the_page_say_with_which_choices_it_is_drawn(chromium, a
 def test_what_the_page_does_not_offer_is_told_and_what_is_not_known_stays():
     features = result_folders.two_people()
     stored = {"fusion": "late", "step": 1.0, "window": 30.0, "prior": "own.json", "person": "Anna", "unsure_below": 0.5}
-    updates, note = stored_choices.of(stored, features)
+    updates, note = stored_choices.control_updates(stored, features)
     assert [update.get("value") for update in updates] == ["late", 1.0, None, None, None, None, ANYONE[1]]
     assert "with window 30.0, prior own.json, unsure below 0.5 and person Anna; the page does not offer this" in note
     for person in ("all", 1):
-        *_, update = stored_choices.of({"person": person}, features)[0]
+        *_, update = stored_choices.control_updates({"person": person}, features)[0]
         assert update["value"] == person and person in [value for _, value in update["choices"]]
     alone = factories.observations(4.0, factories.seen(factories.frame_times(4.0), 0))
-    assert stored_choices.of({"person": "all"}, alone)[1] == ""  # the same as whoever is visible
+    assert stored_choices.control_updates({"person": "all"}, alone)[1] == ""  # the same as whoever is visible
 
 
 @pytest.mark.parametrize(("person", "number"), [("main", 1), ("person 1", 1), ("Person 0", 0), ("nobody", ANYONE[1])])
 def test_a_person_who_was_stored_by_name_is_known_again(person, number):
-    *_, update = stored_choices.of({"person": person}, result_folders.two_people())[0]
+    *_, update = stored_choices.control_updates({"person": person}, result_folders.two_people())[0]
     assert update["value"] == number
 
 
 def test_it_is_told_that_given_names_are_not_taken_over():
     features = result_folders.two_people()
-    default = stored_choices.of({"person": "all"}, features, features.names)
+    default = stored_choices.control_updates({"person": "all"}, features, features.names)
     assert default[1] == ""
-    (*_, update), note = stored_choices.of({"person": "Ben"}, features, {-1: "Ben", 0: "person 0", 1: "Ben"})
+    (*_, update), note = stored_choices.control_updates(
+        {"person": "Ben"}, features, {-1: "Ben", 0: "person 0", 1: "Ben"}
+    )
     assert update["value"] == 1 and note == stored_choices.NOT_NAMED
 
 
@@ -275,7 +277,7 @@ def test_a_report_of_other_weights_claims_nothing_measured_of_those_of_the_page(
     rows.choices["fingerprint"] = analysed[0].model.fingerprint if own else "of others"
     handlers, analysis = ResultHandlers(Service(analysed[0])), Analysis(title="voice", rows=rows)
     page = handlers.draw_rows(analysis, rows, "stacked", "", False, False)[-1]
-    file = handlers.download("report", analysis, "", rows, "", False, Edited(), SimpleNamespace(session_hash="a"))
+    file = handlers.download("report", analysis, "", rows, "", False, PeopleEdits(), SimpleNamespace(session_hash="a"))
     report = Path(file).read_text(encoding="utf-8")
     assert ("Tested on people" in page) == ("Tested on people" in report) == ("cannot tell" in report) == own
     assert (trust.UNKNOWN in report) != own

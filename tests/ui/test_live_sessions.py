@@ -19,7 +19,7 @@ from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.live import LiveHandlers
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
-from emorec.ui.sessions.live import FROM_THERE, IDLE, KEEP, OVER, TOO_MANY, LiveSessions, Over, Sent
+from emorec.ui.sessions.live import FROM_THERE, IDLE, KEEP, OVER, TOO_MANY, LiveInput, LiveSessions, SessionOver
 from support import factories
 from support.one_face import OneFace
 from support.small_page import API, serving
@@ -65,25 +65,25 @@ def jpeg(value=120, size=(96, 72), form="JPEG"):
 
 def sent(second):
     sound = (3000 * np.sin(np.arange(RATE) / 5)).astype("<i2").tobytes()
-    return Sent(picture=jpeg(), picture_at=second + 0.1, sound=sound, sound_at=float(second), rate=RATE)
+    return LiveInput(picture=jpeg(), picture_at=second + 0.1, sound=sound, sound_at=float(second), rate=RATE)
 
 
 def test_what_a_browser_sends_is_read_and_becomes_a_result(sessions, analyzer):
     start(sessions, analyzer, "a")
     for second in range(4):
-        answer = sessions.take("a", sent(second))
+        answer = sessions.receive("a", sent(second))
     deadline = time.monotonic() + 60
     while answer["newest"] != 3.1 or answer["until"] < 4.0:
         assert time.monotonic() < deadline, answer
-        answer = sessions.take("a", Sent())
+        answer = sessions.receive("a", LiveInput())
     assert answer["face"] and answer["emotion"] and answer["words"].startswith((answer["emotion"], "unsure ("))
     assert answer["dropped"] <= 3
     assert len(sessions.timeline("a", {"fusion": "face"})) == 4
     features, checkpoint = sessions.save("a")
     assert features.complete and checkpoint == "" and features.media["name"] == "live now"
     assert len(features.arrays["voice_time"]) == 16 and features.arrays["frame_time"][-1] == 3.1
-    with pytest.raises(Over, match="has ended"):
-        sessions.take("a", sent(5))
+    with pytest.raises(SessionOver, match="has ended"):
+        sessions.receive("a", sent(5))
 
 
 def test_no_more_sessions_are_followed_than_the_server_can(sessions, analyzer):
@@ -91,12 +91,12 @@ def test_no_more_sessions_are_followed_than_the_server_can(sessions, analyzer):
     with pytest.raises(EmorecError) as refused:
         start(sessions, analyzer, "b")
     assert str(refused.value) == TOO_MANY
-    sessions.take("a", sent(0))
+    sessions.receive("a", sent(0))
     sessions._clock.time += IDLE + 1
     start(sessions, analyzer, "b")  # nothing came from the other one for some time
     assert sessions.active("b") and not sessions.active("a")
-    with pytest.raises(Over):
-        sessions.take("a", sent(1))
+    with pytest.raises(SessionOver):
+        sessions.receive("a", sent(1))
     assert sessions.save("a")[0].duration == pytest.approx(1.0)  # what it knew is kept
 
 
@@ -122,28 +122,28 @@ def test_a_session_that_is_not_heard_of_is_forgotten(sessions, analyzer):
 def test_a_session_has_a_longest_time(sessions, analyzer, monkeypatch):
     start(sessions, analyzer, "a")
     monkeypatch.setattr("emorec.ui.sessions.live.MAX_SECONDS", 1.5)
-    sessions.take("a", Sent(sound=bytes(4 * RATE)))
-    sessions._found("a").live.close()
-    with pytest.raises(Over, match="at most 120 minutes"):
-        sessions.take("a", sent(2))
+    sessions.receive("a", LiveInput(sound=bytes(4 * RATE)))
+    sessions._get("a").live.close()
+    with pytest.raises(SessionOver, match="at most 120 minutes"):
+        sessions.receive("a", sent(2))
     assert sessions.save("a")[0].duration == 2.0
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (Sent(picture=b"no picture", picture_at=1.0), "not a picture that can be read"),
-        (Sent(picture=jpeg(form="PNG"), picture_at=1.0), "send a whole JPEG"),
-        (Sent(picture=jpeg(size=(1300, 8)), picture_at=1.0), "at most 1280 pixels"),
-        (Sent(sound=bytes(100), rate=1), "a rate that is not possible"),
-        (Sent(sound=bytes(100), sound_at=float("nan")), "is not possible; give seconds"),
+        (LiveInput(picture=b"no picture", picture_at=1.0), "not a picture that can be read"),
+        (LiveInput(picture=jpeg(form="PNG"), picture_at=1.0), "send a whole JPEG"),
+        (LiveInput(picture=jpeg(size=(1300, 8)), picture_at=1.0), "at most 1280 pixels"),
+        (LiveInput(sound=bytes(100), rate=1), "a rate that is not possible"),
+        (LiveInput(sound=bytes(100), sound_at=float("nan")), "is not possible; give seconds"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(given, sentence, sessions, analyzer):
     start(sessions, analyzer, "a")
     with pytest.raises(EmorecError, match=sentence):
-        sessions.take("a", given)
-    sessions.take("a", sent(2))  # and the session goes on
+        sessions.receive("a", given)
+    sessions.receive("a", sent(2))  # and the session goes on
 
 
 def test_a_jpeg_is_decoded_in_the_sandbox():
@@ -157,8 +157,8 @@ def test_a_session_ends_with_the_visit_and_with_the_deletion(analyzer, tmp_path,
     for end in (service.end_session, service.delete_session_data):
         start(service.live, analyzer, "a")
         end("a")
-        with pytest.raises(Over):
-            service.live.take("a", sent(0))
+        with pytest.raises(SessionOver):
+            service.live.receive("a", sent(0))
 
 
 def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):
@@ -172,7 +172,7 @@ def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):
     assert begin["interactive"] and not (timer["active"] or end["interactive"] or save["interactive"])
     note, timer, begin, end, save = handlers.start("", "", "", ONE)
     assert 'data-session="a"' in note and timer["active"] and save["interactive"] and not begin["interactive"]
-    handlers.service.live.take("a", sent(0))
+    handlers.service.live.receive("a", sent(0))
     assert handlers.stop(ONE)[-1]["interactive"]  # Save
     analysis, revision, words, _, _, person, part, *_ = handlers.save(Analysis(), ONE)
     assert (person["value"], part) == (-1, "")  # of another recording
@@ -194,7 +194,7 @@ def test_a_session_waits_for_a_checkpoint_that_is_being_loaded(analyzer, tmp_pat
         handlers.start("", "org/name", "", ONE)
     handlers.service.analyzers.get("org/name")
     handlers.start("", "org/name", "", ONE)
-    handlers.service.live.take("a", sent(0))
+    handlers.service.live.receive("a", sent(0))
     assert handlers.save(Analysis(), ONE)[0].checkpoint == "org/name"
 
 

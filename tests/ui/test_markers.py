@@ -9,7 +9,7 @@ import pytest
 from emorec.annotation import Marker
 from emorec.ui import example
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.marker_panel import HOW, Marked, MarkerHandlers
+from emorec.ui.page.marker_panel import HOW, MarkerHandlers, PageMarkers
 from support import factories
 from support.pages import analyze, change, download, visiting
 
@@ -53,7 +53,7 @@ def test_markers_are_drawn_averaged_and_removed(chromium, page_server, tmp_path)
 
 
 def test_markers_of_one_recording_do_not_count_for_the_next():
-    timeline, marked = factories.timeline(factories.probabilities(5)), Marked("a", (Marker(2.0, "look"),))
+    timeline, marked = factories.timeline(factories.probabilities(5)), PageMarkers("a", (Marker(2.0, "look"),))
     assert marked.on(Analysis(id="a"), timeline).markers == marked.markers
     assert marked.on(Analysis(id="b"), timeline).markers == ()
 

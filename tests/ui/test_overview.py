@@ -13,8 +13,8 @@ from emorec.output import trust
 from emorec.output.negative import most_negative
 from emorec.output.tables import COLUMNS
 from emorec.ui.minutes import minutes
-from emorec.ui.overview import overview, part_of, trusted
-from emorec.ui.page.analysis import PAGE_ROWS, Analysis, chosen, columns_of_page, rows_of_page
+from emorec.ui.overview import overview, parse_part, trust_lines
+from emorec.ui.page.analysis import PAGE_ROWS, Analysis, cut_to_part, table_columns, table_rows
 from support import factories
 
 GAP = np.full(7, np.nan)
@@ -97,14 +97,14 @@ def test_the_read_out_knows_what_every_second_says():
     ],
 )
 def test_a_part_is_within_the_recording_or_all_of_it(text, part):
-    assert part_of(text, factories.timeline(factories.probabilities(60))) == part
-    assert part_of(text, None) is None
+    assert parse_part(text, factories.timeline(factories.probabilities(60))) == part
+    assert parse_part(text, None) is None
 
 
 def test_a_part_that_is_not_analysed_yet_is_all_of_what_is():
     timeline = replace(factories.timeline(factories.probabilities(20)), duration=60.0, complete=False)
-    assert part_of("30,40", timeline) is None and chosen(timeline, "30,40", only=True) is timeline
-    assert part_of("19.5,40", timeline) == (19.5, 40.0) and len(chosen(timeline, "19.5,40", only=True)) == 1
+    assert parse_part("30,40", timeline) is None and cut_to_part(timeline, "30,40", only=True) is timeline
+    assert parse_part("19.5,40", timeline) == (19.5, 40.0) and len(cut_to_part(timeline, "19.5,40", only=True)) == 1
     assert 'data-until="20.000"' in overview(timeline)
 
 
@@ -192,7 +192,9 @@ def test_what_was_measured_on_own_data_is_not_called_untested():
         words = trust.sentence(timeline, evaluation)
         assert words.startswith("Measured by their owner on people they never met (folder: 75 items") and way in words
         assert f"correctly name {share}" in words and trust.UNMEASURED not in words
-    assert trust.for_pictures({"own-folder": own | {"results": {"face": 0.75}}}).startswith("Measured by their owner")
+    assert trust.picture_sentence({"own-folder": own | {"results": {"face": 0.75}}}).startswith(
+        "Measured by their owner"
+    )
     evaluation = {"own-folder": own | {"results": {"face": 0.75}, "domain": "anna validated them."}}
     words = trust.sentence(timeline, evaluation)
     assert "on own data (folder" in words and "anna validated them." in words and "never met" not in words
@@ -211,7 +213,7 @@ def test_without_evidence_nothing_is_said_about_trust():
     """That the weights were not tested would be false: only this recording has nothing that their tests are about."""
     nothing = np.zeros(3)
     empty = replace(factories.timeline([np.full(7, np.nan)] * 3), row_face=nothing, row_speech=nothing)
-    assert trust.sentence(empty, {}) == "" and trusted(empty, {}) == ""
+    assert trust.sentence(empty, {}) == "" and trust_lines(empty, {}) == ""
 
 
 def test_the_line_about_trust_says_what_only_the_prior_makes_sure():
@@ -228,36 +230,36 @@ def test_the_line_about_trust_says_what_only_the_prior_makes_sure():
 def test_notes_that_are_shown_nowhere_else_stand_below_the_line_about_trust():
     taken = f"Of person 0 {usual_expression.PHRASE}."
     timeline = replace(factories.timeline([sure("sad")]), notes=("The picture never moves.", "Voices differ.", taken))
-    html = trusted(timeline, {}, ["The picture never moves."])
+    html = trust_lines(timeline, {}, ["The picture never moves."])
     assert "Voices differ." in html and "never moves" not in html and usual_expression.PHRASE not in html
-    assert trusted(timeline, None).count("<p") == 2 and trust.UNMEASURED not in trusted(timeline, None)
+    assert trust_lines(timeline, None).count("<p") == 2 and trust.UNMEASURED not in trust_lines(timeline, None)
 
 
 def test_all_rows_are_on_some_page():
     timeline = factories.timeline(factories.probabilities(2 * PAGE_ROWS + 1), step=0.1)
-    pages = [rows_of_page(timeline, page) for page in (1, 2, 3)]
+    pages = [table_rows(timeline, page) for page in (1, 2, 3)]
     assert [len(rows) for rows, _ in pages] == [PAGE_ROWS, PAGE_ROWS, 1] and {count for _, count in pages} == {3}
     starts = [row[0] for rows, _ in pages for row in rows]
     assert starts == sorted(starts) and starts[0] == "00:00.0" and starts[-1] == "01:40.0"
-    assert rows_of_page(timeline, 99)[0] == pages[2][0]
+    assert table_rows(timeline, 99)[0] == pages[2][0]
 
 
 def test_a_row_is_named_by_a_time_that_is_in_it():
     timeline = factories.timeline(factories.probabilities(4), step=0.25)
-    assert [row[0] for row in rows_of_page(timeline, 1)[0]] == ["00:00.00", "00:00.25", "00:00.50", "00:00.75"]
+    assert [row[0] for row in table_rows(timeline, 1)[0]] == ["00:00.00", "00:00.25", "00:00.50", "00:00.75"]
     cut = replace(timeline, start=timeline.start + 3600.03, end=timeline.end + 3600.03)
-    assert [row[0] for row in rows_of_page(cut, 1)[0]][:2] == ["1:00:00.03", "1:00:00.28"]
+    assert [row[0] for row in table_rows(cut, 1)[0]][:2] == ["1:00:00.03", "1:00:00.28"]
     thirds = factories.timeline(factories.probabilities(3), step=1 / 3)
-    assert [row[0] for row in rows_of_page(thirds, 1)[0]] == ["00:00.00", "00:00.34", "00:00.67"]
+    assert [row[0] for row in table_rows(thirds, 1)[0]] == ["00:00.00", "00:00.34", "00:00.67"]
     whole = replace(timeline, start=np.arange(4.0), end=np.array([1, 2, 3, 3.69]))
-    assert [row[0] for row in rows_of_page(whole, 1)[0]] == ["00:00.0", "00:01.0", "00:02.0", "00:03.0"]
+    assert [row[0] for row in table_rows(whole, 1)[0]] == ["00:00.0", "00:01.0", "00:02.0", "00:03.0"]
 
 
 @pytest.mark.parametrize("person", [-1, 0])
 def test_the_table_of_all_rows_begins_with_what_is_read_most_and_has_persons_only_where_there_are_some(person):
     timeline = factories.timeline([sure("sad"), GAP, sure("happy")])
     timeline = replace(timeline, person=np.array([-1, -1, person]))
-    names, (rows, _) = columns_of_page(timeline), rows_of_page(timeline, 1)
+    names, (rows, _) = table_columns(timeline), table_rows(timeline, 1)
     assert names[:3] == ["start", "dominant", "confidence"] and rows[2][:3] == ["00:02.0", "happy", 0.94]
     assert rows[2][names.index("end")] == "00:03.0" and rows[2][names.index("sad")] == 0.01
     nobody = person < 0

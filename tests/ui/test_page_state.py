@@ -13,7 +13,7 @@ from emorec.errors import EmorecError
 from emorec.live import session as live_library
 from emorec.output.summary import summary
 from emorec.ui import fragments
-from emorec.ui.page import recents, together
+from emorec.ui.page import list_downloads, recents
 from emorec.ui.page.analysis import BUSY, Analysis
 from emorec.ui.page.figures import Figures
 from emorec.ui.page.handlers import GONE, NO_FILE, JobHandlers
@@ -81,14 +81,14 @@ def test_a_live_session_that_cannot_begin_does_not_end_the_last_one(monkeypatch)
     sessions, analyzer = LiveSessions(most=1, clock=Clock()), Analyzer(factories.checkpoint(), None)
     sessions.start(Visitor("a", ""), analyzer, "", "first")
     sessions.stop("a")
-    first = sessions._found("a")
+    first = sessions._get("a")
     sessions.start(Visitor("b", ""), analyzer, "", "other")
     with pytest.raises(EmorecError, match=TOO_MANY):
         sessions.start(Visitor("a", ""), analyzer, "", "second")
-    assert sessions._found("a") is first
+    assert sessions._get("a") is first
     sessions.end("b")
     sessions.start(Visitor("a", ""), analyzer, "", "second")
-    assert sessions._found("a") is not first and not sessions._found("a").stopped
+    assert sessions._get("a") is not first and not sessions._get("a").stopped
     sessions.end("a")
 
 
@@ -124,9 +124,9 @@ def test_the_list_of_recent_analyses_holds_all_of_a_list_and_shows_the_latest():
         Recent(name=f"{number}.wav", at=0, until=1, duration=1, key="k", cache=None, fingerprint="")
         for number in range(batch.MAX_ITEMS)
     ]
-    shown = recents.listed(found)
+    shown = recents.list_html(found)
     assert shown.count("<li") == recents.MAX_LISTED and f"latest 100 of {batch.MAX_ITEMS} are listed" in shown
-    assert "are listed" not in recents.listed(found[:100])
+    assert "are listed" not in recents.list_html(found[:100])
     from emorec.ui.sessions.recents import Recents
 
     known = Recents()
@@ -249,7 +249,7 @@ def test_a_folder_that_cannot_be_made_is_the_same_sentence(lists, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(lists.service.files, "new_folder", fail)
-    for kind in together.NAMES:
+    for kind in list_downloads.NAMES:
         with pytest.raises(gr.Error, match=NOT_WRITTEN):
             lists.recordings.downloader(kind)(ONE)
 

@@ -11,8 +11,8 @@ import pytest
 
 from emorec.extraction.people import People, Person
 from emorec.ui.page import people_handlers
-from emorec.ui.page.analysis import Analysis, persons
-from emorec.ui.page.people_handlers import Edited, PeopleHandlers, Shown
+from emorec.ui.page.analysis import Analysis, person_choices
+from emorec.ui.page.people_handlers import PeopleEdits, PeopleHandlers, Shown
 from emorec.ui.sessions.files import SessionFiles
 from support import factories, two_people
 from support.pages import analyze, await_cards, change, dismiss, download, set_number, toast, visiting
@@ -108,60 +108,62 @@ def two():
 
 
 def test_what_is_said_of_one_recording_does_not_count_for_the_next():
-    edited = Edited("two", People((Person(number=0, name="Anna"),)))
+    edited = PeopleEdits("two", People((Person(number=0, name="Anna"),)))
     assert edited.features(two()).names == {0: "Anna", 1: "person 1"}
-    assert Edited("other", edited.people).features(two()).names[0] == "person 0"
+    assert PeopleEdits("other", edited.people).features(two()).names[0] == "person 0"
     assert edited.features(Analysis(id="two")) is None
 
 
 def test_what_is_said_of_a_result_without_a_file_counts_for_no_other_one():
     one, other = (Analysis(title="live", features=two().features) for _ in range(2))
-    edited = PeopleHandlers(None).rename(one, Edited(), 0, "Anna")
+    edited = PeopleHandlers(None).rename(one, PeopleEdits(), 0, "Anna")
     names = [edited.features(analysis).names[0] for analysis in (one, replace(one, running=True), other)]
     assert names == ["Anna", "Anna", "person 0"]
 
 
 def test_the_persons_to_choose_from_have_their_names_and_several_can_be_seen_together():
     features = two().features.with_people(People((Person(number=1, name="Eva"),)))
-    assert persons(features)[1:] == [("all persons", "all"), ("person 0, in 67%", 0), ("Eva, in 32%", 1)]
+    assert person_choices(features)[1:] == [("all persons", "all"), ("person 0, in 67%", 0), ("Eva, in 32%", 1)]
     alone = factories.observations(3.0, factories.seen(factories.frame_times(3.0), 0))
-    assert [value for _, value in persons(alone)] == [-1, 0]
+    assert [value for _, value in person_choices(alone)] == [-1, 0]
 
 
 def test_the_panel_is_there_only_if_somebody_is():
     handlers = PeopleHandlers(None)
-    panel, html, who, *_ = handlers.show(two(), Edited(), 7)
+    panel, html, who, *_ = handlers.show(two(), PeopleEdits(), 7)
     assert panel["visible"] and html.count("<li>") == 2 and who["value"] == 0
-    panel, html, who, *_ = handlers.show(Analysis(), Edited(), 0)
+    panel, html, who, *_ = handlers.show(Analysis(), PeopleEdits(), 0)
     assert not panel["visible"] and html == "" and who["value"] is None
 
 
 def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
     handlers = PeopleHandlers(None)
-    *_, offered, _, _ = handlers.show(two(), Edited(), 0)
+    *_, offered, _, _ = handlers.show(two(), PeopleEdits(), 0)
     stretch = offered["choices"][0][1]
-    *_, other, stretches, name, _ = handlers.show(two(), Edited(), 0, 1, [stretch, "gone"], SHOWN)
+    *_, other, stretches, name, _ = handlers.show(two(), PeopleEdits(), 0, 1, [stretch, "gone"], SHOWN)
     assert "value" not in other and stretches["value"] == [stretch] and name == gr.skip()
-    *_, other, stretches, _, _ = handlers.show(two(), Edited(), 0, None, [stretch], SHOWN)
+    *_, other, stretches, _, _ = handlers.show(two(), PeopleEdits(), 0, None, [stretch], SHOWN)
     assert "value" not in other and "value" not in stretches  # whatever the visitor may have chosen meanwhile stays
-    *_, other, stretches, _, _ = handlers.show(two(), Edited(), 7, 1, [stretch], SHOWN)  # somebody else is chosen now
+    *_, other, stretches, _, _ = handlers.show(
+        two(), PeopleEdits(), 7, 1, [stretch], SHOWN
+    )  # somebody else is chosen now
     assert other["value"] is None and stretches["value"] == []
-    assert handlers.show(two(), Edited(), 0, 9, shown=SHOWN)[3]["value"] is None
+    assert handlers.show(two(), PeopleEdits(), 0, 9, shown=SHOWN)[3]["value"] is None
 
 
 def test_nothing_that_was_chosen_for_one_recording_stays_for_the_next():
-    handlers, named = PeopleHandlers(None), Edited("two", People((Person(number=0, name="Anna"),)))
-    *_, offered, _, shows = handlers.show(two(), Edited(), 1)
+    handlers, named = PeopleHandlers(None), PeopleEdits("two", People((Person(number=0, name="Anna"),)))
+    *_, offered, _, shows = handlers.show(two(), PeopleEdits(), 1)
     stretch = offered["choices"][0][1]
     assert shows == Shown(id="two", who=0)
     _, _, who, other, stretches, name, _ = handlers.show(two(), named, 1, 0, [stretch], Shown(id="another"))
     assert (who["value"], other["value"], stretches["value"], name) == (0, None, [], "Anna")
-    assert handlers.show(two(), Edited(), 0, 1, [], Shown(id="another"))[5] == ""
+    assert handlers.show(two(), PeopleEdits(), 0, 1, [], Shown(id="another"))[5] == ""
 
 
 def test_the_field_has_a_name_that_is_known_only_after_the_panel_was_shown_and_else_keeps_what_is_typed():
-    handlers, named = PeopleHandlers(None), Edited("two", People((Person(number=0, name="Anna"),)))
-    *_, shows = handlers.show(two(), Edited(), 0)
+    handlers, named = PeopleHandlers(None), PeopleEdits("two", People((Person(number=0, name="Anna"),)))
+    *_, shows = handlers.show(two(), PeopleEdits(), 0)
     *_, name, shows = handlers.show(two(), named, 0, shown=shows)
     assert name == "Anna"
     assert handlers.show(two(), named, 0, shown=shows)[-2] == gr.skip()
@@ -169,7 +171,7 @@ def test_the_field_has_a_name_that_is_known_only_after_the_panel_was_shown_and_e
 
 
 def test_a_name_in_a_card_is_text_and_no_markup():
-    edited = PeopleHandlers(None).rename(two(), Edited(), 0, "<b>Anna & Co</b>")
+    edited = PeopleHandlers(None).rename(two(), PeopleEdits(), 0, "<b>Anna & Co</b>")
     assert "&lt;b&gt;Anna &amp; Co" in PeopleHandlers(None).show(two(), edited, 0)[1]
 
 
@@ -178,7 +180,7 @@ def test_a_title_that_is_a_path_leads_to_no_other_folder(tmp_path, title):
     own = SessionFiles(tmp_path / "up" / "loads")
     analysis = replace(two(), path="", title=title.format(tmp=tmp_path))
     service, request = SimpleNamespace(files=own), SimpleNamespace(session_hash="a")
-    saved = Path(PeopleHandlers(service).save(analysis, Edited(), request))
+    saved = Path(PeopleHandlers(service).save(analysis, PeopleEdits(), request))
     assert own.claim("a", saved) and saved.parent.parent == tmp_path / "up" / "loads"
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [saved]
 
@@ -186,11 +188,11 @@ def test_a_title_that_is_a_path_leads_to_no_other_folder(tmp_path, title):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda handlers: handlers.rename(two(), Edited(), 0, "all"), "cannot be a person's name"),
-        (lambda handlers: handlers.rename(Analysis(), Edited(), None, "Anna"), people_handlers.NOTHING_YET),
-        (lambda handlers: handlers.join(two(), Edited(), 0, None), people_handlers.NO_OTHER),
-        (lambda handlers: handlers.divide(two(), Edited(), 0, []), r"^.?Choose a stretch first\."),
-        (lambda handlers: handlers.save(Analysis(), Edited(), None), people_handlers.NOTHING_YET),
+        (lambda handlers: handlers.rename(two(), PeopleEdits(), 0, "all"), "cannot be a person's name"),
+        (lambda handlers: handlers.rename(Analysis(), PeopleEdits(), None, "Anna"), people_handlers.NOTHING_YET),
+        (lambda handlers: handlers.join(two(), PeopleEdits(), 0, None), people_handlers.NO_OTHER),
+        (lambda handlers: handlers.divide(two(), PeopleEdits(), 0, []), r"^.?Choose a stretch first\."),
+        (lambda handlers: handlers.save(Analysis(), PeopleEdits(), None), people_handlers.NOTHING_YET),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(call, message):

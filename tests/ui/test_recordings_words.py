@@ -13,8 +13,8 @@ from emorec.media.containers import SUFFIXES
 from emorec.media.integrity import is_damage
 from emorec.output import formats
 from emorec.output.summary import summary
-from emorec.ui.page import library, recordings, together
-from emorec.ui.page.figures import Choices, Figures, figures
+from emorec.ui.page import library, list_downloads, recordings
+from emorec.ui.page.figures import Choices, Figures, make_figures
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.sessions.batch import DONE, FAILED, Batch, Item
 from emorec.ui.shelf import Entry
@@ -37,36 +37,39 @@ def done(probabilities, how="how", **more):
 
 def test_too_little_to_tell_is_said_in_the_list_in_its_tables_and_in_the_library():
     short, long = done(factories.probabilities(4)), done(factories.probabilities(9))
-    assert "done: too little to tell, evidence for only 4.0 s" in recordings.listed([short])
+    assert "done: too little to tell, evidence for only 4.0 s" in recordings.list_html([short])
     for enough, item in ((False, short), (True, long)):
         name = item.result.dominant
-        assert (f"{name} in " in recordings.listed([item])) == enough
-        assert ("too little to tell" not in recordings.combined([item])) == enough
+        assert (f"{name} in " in recordings.list_html([item])) == enough
+        assert ("too little to tell" not in recordings.combined_table([item])) == enough
         assert recordings.values(item)["too_little"] != enough and list(recordings.values(item)) == [
             *recordings.COLUMNS
         ]
         figures = item.result.summary
         entry = Entry(item="a", name="a", finished="", duration=4.0, persons=0, figures=figures, ribbon="")
-        assert ("too little to tell" not in library.listed([entry], [], 1)) == enough
-    assert ",true,how\n" in together.table([short]) and ",false,how\n" in together.table([long])
+        assert ("too little to tell" not in library.list_html([entry], [], 1)) == enough
+    assert ",true,how\n" in list_downloads.table([short]) and ",false,how\n" in list_downloads.table([long])
     unsure = done([[1 / 7] * 7] * 9)
-    assert "done: unsure in 100% of the time with evidence" in recordings.listed([unsure])
+    assert "done: unsure in 100% of the time with evidence" in recordings.list_html([unsure])
 
 
 def test_rows_that_were_made_with_different_choices_say_with_which(tmp_path):
     same = [done(factories.probabilities(9), how="even prior") for _ in range(2)]
     mixed = [same[0], done(factories.probabilities(9), how="everyday prior, <none>")]
-    shown = recordings.combined(same)
+    shown = recordings.combined_table(same)
     assert shown.count("even prior") == 1 and "Made with" not in shown
-    shown = recordings.combined([*mixed, Item(name="b.wav", path="", state=FAILED)])
+    shown = recordings.combined_table([*mixed, Item(name="b.wav", path="", state=FAILED)])
     assert "made with different choices, which the last column names" in shown and shown.count("even prior") == 1
     assert shown.index("Made with") > shown.index("Valence") and shown.count('colspan="11"') == 1
     assert [*re.findall(r'<td class="made">(.*?)</td>', shown)] == ["even prior", "everyday prior, &lt;none&gt;"]
-    assert [row.rpartition(",")[2] for row in together.table(mixed).splitlines()[:2]] == ["made_with", "even prior"]
+    assert [row.rpartition(",")[2] for row in list_downloads.table(mixed).splitlines()[:2]] == [
+        "made_with",
+        "even prior",
+    ]
     for item in mixed:
         item.result.files["csv"] = tmp_path / "own.csv"
     formats.FORMATS["csv"].write(factories.timeline(factories.probabilities(9)), tmp_path / "own.csv")
-    with together.write("rows", mixed, tmp_path).open(encoding="utf-8", newline="") as written:
+    with list_downloads.write("rows", mixed, tmp_path).open(encoding="utf-8", newline="") as written:
         rows = list(csv.DictReader(written))
     assert list(rows[0])[-1] == "made_with"
     assert [row["made_with"] for row in rows] == ["even prior"] * 9 + ["everyday prior, <none>"] * 9
@@ -76,14 +79,14 @@ def test_a_damaged_recording_is_not_just_done(tmp_path):
     sentence = "The video is damaged or cut off after 35.4 s; what could be read was used."
     assert is_damage(sentence) and not is_damage("The second of 2 audio tracks is used.")
     whole, damaged = done(factories.probabilities(9)), done(factories.probabilities(9), damage=sentence)
-    shown = recordings.listed([whole, damaged])
+    shown = recordings.list_html([whole, damaged])
     assert "2 of 2 done, 1 of them damaged<" in shown and shown.count(sentence) == 1
-    assert recordings.combined([whole, damaged]).count(">damaged<") == 1
+    assert recordings.combined_table([whole, damaged]).count(">damaged<") == 1
     assert [recordings.values(item)["problem"] for item in (whole, damaged)] == [None, sentence]
     features = replace(factories.observations(4.0), notes=("a note", sentence))
     service = SimpleNamespace(analyzer_for=lambda *given: Analyzer(factories.checkpoint(), None))
     choices = Choices(checkpoint="", settings=Settings(), inference={})
-    assert figures(service, whole, {}, choices, "", tmp_path, features).damage == sentence
+    assert make_figures(service, whole, {}, choices, "", tmp_path, features).damage == sentence
 
 
 def test_whatever_a_recording_is_called_its_results_can_be_saved_and_unpacked(tmp_path):
@@ -101,11 +104,11 @@ def test_whatever_a_recording_is_called_its_results_can_be_saved_and_unpacked(tm
         result.files[kind] = tmp_path / f"own.{kind}"
         formats.FORMATS[kind].write(factories.timeline(factories.probabilities(4)), result.files[kind])
     items = [replace(item, state=DONE, result=result) for item in batch.items]
-    with zipfile.ZipFile(together.write("zip", items, tmp_path)) as archive:
+    with zipfile.ZipFile(list_downloads.write("zip", items, tmp_path)) as archive:
         archive.extractall(tmp_path / "out")
     written = {file.name for file in (tmp_path / "out").glob("*.json")}
     assert {"_con.json", "_aux.json", "_con-2.json", "bad.json"} < written and len(written) == len(names)
-    assert "bad?.wav" in together.table(items)
+    assert "bad?.wav" in list_downloads.table(items)
 
 
 def test_of_a_folder_the_page_takes_all_that_a_batch_takes():

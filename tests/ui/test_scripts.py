@@ -54,7 +54,7 @@ def result(**given):
     )
 
 
-VIEW = ("page.js", "address.js", "overview.js", "stretch.js")
+VIEW = ("page.js", "address.js", "overview.js", "readout.js", "stretch.js")
 FIELD = "document.querySelector('#range textarea').value"
 SHOW = "(html) => { document.querySelector('#overview').innerHTML = html; }"
 # What the brush shows, whether it is said to be all, and where its handles are.

@@ -16,7 +16,7 @@ from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.writing import FULL, Writing
 from emorec.ui.page import video
 from emorec.ui.page.analysis import Analysis
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.result_handlers import NOTHING_YET
 from emorec.ui.server.limits import VIDEOS, Visitor
 from emorec.ui.service import Service
@@ -97,7 +97,7 @@ def given(tmp_path, monkeypatch):
     )
     analysis = Analysis(path=str(media), features=factories.observations(4.0))
     timeline = factories.timeline(factories.probabilities(4))
-    return video.VideoHandlers(service), slow, [False, analysis, timeline, "", False, Edited(), REQUEST]
+    return video.VideoHandlers(service), slow, [False, analysis, timeline, "", False, PeopleEdits(), REQUEST]
 
 
 def test_it_says_how_far_it_is_and_can_be_stopped(given):

@@ -25,9 +25,9 @@ __all__ = ["check_name", "save"]
 
 SUFFIX = ".mp4"
 MAX_SIDE = 1280  # px, of the picture without the strip
-REPEAT = 1.0  # seconds after which a picture is shown again, so that the playhead moves on
-AHEAD = 0.5  # seconds by which the sound is written before the pictures
-DEFAULT_RATE, MAX_RATE = 25.0, 120.0  # pictures a second that the encoder expects
+REPEAT = 1.0  # seconds after which a picture is repeated, so that the playhead moves
+AHEAD = 0.5  # seconds by which the sound is written ahead of the pictures
+DEFAULT_RATE, MIN_RATE, MAX_RATE = 25.0, 1.0, 120.0  # pictures per second that the encoder expects
 
 NO_PICTURE = "{name} has no picture, so there is no video to write; leave out --save_video, or give a video."
 NO_FACE = (
@@ -44,7 +44,7 @@ ITSELF = "{name} is the recording itself; choose another name for the annotated 
 
 
 def check_name(path: str | Path, media: str | Path | None = None) -> None:
-    """Raise EmorecError unless a video can be saved under that name, which is not that of the recording."""
+    """Raise EmorecError unless a video can be saved under this name, and it is not the recording ``media`` itself."""
     path = Path(path)
     if path.suffix.lower() != SUFFIX:
         raise EmorecError(OTHER_FILE.format(name=path.name))
@@ -68,13 +68,13 @@ def save(
     progress: Callable[[float], object] | None = None,
     part: tuple[float, float] | None = None,
 ) -> None:
-    """Write the annotated video of a recording as mp4 (H.264, AAC), whole or not at all.
+    """Write the annotated video of a recording as mp4 (H.264, AAC), completely or not at all.
 
-    ``media`` is the file that ``features`` were extracted from; what of it was not analyzed is left out. ``timeline``
-    is one of these features. With ``blur`` every face is hidden behind a mosaic. ``names`` are those of the persons by
-    number. ``progress(time)`` is called with the time (s) of what was written. ``part`` (s) is what to write of the
-    recording, by default all that was analyzed. Raises EmorecError if the recording has no picture, if there is no face
-    for ``blur``, or if the file cannot be read or written.
+    ``media`` is the file from which ``features`` were extracted, and ``timeline`` was inferred from these. With
+    ``blur`` every face is hidden behind a mosaic. ``names`` are the names of the persons by number. ``progress(time)``
+    is called with the time (s) of each picture that was written. ``part`` is the time (from, to) (s) to write, by
+    default all that was analyzed. Raises EmorecError if the recording has no picture, if ``blur`` finds no face, or if
+    a file cannot be read or written.
     """
     media, path = Path(media), Path(path)
     check_name(path, media)
@@ -87,7 +87,7 @@ def save(
         if features.media.get("size", media.stat().st_size) != media.stat().st_size:
             raise EmorecError(OTHER_RECORDING.format(name=media.name))
     start, end = part or (features.start, features.until)
-    # The last picture of a whole recording may begin after its end by a rounding.
+    # By rounding, the last picture of a whole recording may begin after its end.
     limit = math.inf if features.complete and features.settings.get("end") is None and part is None else end
     selection = replace(Settings(**features.settings).selection, pictures=True, sound=True, filtered=True)
     decoded = sandbox.pictures(media, start, MAX_SIDE, replace(selection, sound=False), limit)
@@ -98,27 +98,27 @@ def save(
         if first is None:
             raise EmorecError(NO_PICTURE.format(name=media.name))
         rows, width = first.planes.shape
-        size = width, rows * 2 // 3
-        drawing = Drawing(features, timeline, Labels(timeline, names), size, first.colours, start, end, blur)
-        rate = min(max(float(features.media.get("frame_rate") or DEFAULT_RATE), 1.0), MAX_RATE)
-        heard = next(sound, None)
-        size = width, drawing.canvas.height
-        with MovieWriter(path, size, first.colours, rate, heard is not None) as movie:
-            written = 0
-            for picture, time in _steady(first, pictures, end):
-                while heard is not None and written <= (time - start + AHEAD) * SOUND_RATE:
-                    movie.sound(heard)
-                    written += len(heard)
-                    heard = next(sound, None)
+        picture_size = width, rows * 2 // 3
+        drawing = Drawing(features, timeline, Labels(timeline, names), picture_size, first.colours, start, end, blur)
+        rate = min(max(float(features.media.get("frame_rate") or DEFAULT_RATE), MIN_RATE), MAX_RATE)
+        block = next(sound, None)  # samples that are not written yet
+        movie_size = width, drawing.canvas.height
+        with MovieWriter(path, movie_size, first.colours, rate, block is not None) as movie:
+            written = 0  # samples
+            for picture, time in _with_repeats(first, pictures, end):
+                while block is not None and written <= (time - start + AHEAD) * SOUND_RATE:
+                    movie.sound(block)
+                    written += len(block)
+                    block = next(sound, None)
                 movie.picture(time - start, drawing.draw(picture, time))
                 if progress:
                     progress(time)
-            while heard is not None:
-                movie.sound(heard)
-                heard = next(sound, None)
+            while block is not None:
+                movie.sound(block)
+                block = next(sound, None)
 
 
-def _steady(first: Picture, pictures: Iterator[Picture], end: float) -> Iterator[tuple[Picture, float]]:
+def _with_repeats(first: Picture, pictures: Iterator[Picture], end: float) -> Iterator[tuple[Picture, float]]:
     """Every picture with its time (s), and again every REPEAT seconds until the next one, or until ``end`` (s)."""
     shown = first
     yield first, first.time

@@ -1,4 +1,4 @@
-"""Where faces are at any time: between the sampled pictures in which they were found."""
+"""Where faces are at any time, also between the sampled pictures in which they were found."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAX_MISSED = 1  # sampled pictures in a row without the face over which a box is still drawn
-EXTRA = 0.4  # seconds before its first and after its last picture for which a face is hidden at least
-LATER = 1e-3  # seconds; a picture that follows another by less is the same one
-LONGEST = 2.5  # seconds between two faces of one person that count as one track, in features without tracks
+MAX_MISSED = 1  # sampled pictures in a row without the face during which its box is still drawn
+EXTRA = 0.4  # seconds, at least, for which a face is hidden before its first and after its last sampled picture
+LATER = 1e-3  # seconds; pictures that are nearer to each other count as one
+LONGEST = 2.5  # seconds between two faces of a person in one track, in features that store no tracks
 
-# How far a hidden region reaches beyond the face's box, as shares of its width and height: ears, hair, chin.
+# How far a hidden region reaches beyond the box of a face, as shares of its width and height, to cover ears, hair,
+# chin.
 SIDE, ABOVE, BELOW = 0.3, 0.45, 0.3
-MISSED = 0.3  # further share on every side while the face was not found, because it may have moved
+MISSED = 0.3  # share that is added on every side while the face was not found, because it may have moved
 
 Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class _Span:
-    """From ``begin`` up to ``end`` (s) a face moves from row ``first`` to row ``last`` of the arrays, or stays.
+    """A time from ``begin`` to ``end`` (s) in which a face moves from row ``first`` to row ``last`` of the arrays.
 
-    ``since`` (s): a cut after that time is a cut within the span. ``early``: the face was found only later.
+    If both are the same row, it stays. ``since`` (s): a cut after this time is within the span. ``missed``: sampled
+    pictures within the span do not have the face. ``early``: the span is before the face was found.
     """
 
     begin: float
@@ -36,7 +38,7 @@ class _Span:
 
 
 class Boxes:
-    """The faces of a recording at growing times; each of ``shown`` and ``hidden`` is asked in the order of time.
+    """The faces of a recording at any time; ``shown`` must be called in the order of time, and so must ``hidden``.
 
     ``arrays`` are those of ``Features``. Boxes are (left, top, width, height) as fractions of the picture.
     """
@@ -51,11 +53,11 @@ class Boxes:
         self._hidden = _Active(span for rows in tracks for span in self._covered(rows))
 
     def shown(self, time: float, cut: float = -np.inf) -> list[tuple[int, np.ndarray]]:
-        """The person and the box of every face at ``time`` (s), when the last cut was at ``cut`` (s).
+        """The person and the box of every face at ``time`` (s), after a last cut at ``cut`` (s).
 
-        No face is carried across the cut.
+        A box is not drawn on the other side of the cut.
         """
-        found = []
+        faces = []
         for span in self._shown.at(time):
             if span.early:
                 box = self._boxes[span.last] if cut > span.since or span.since == -np.inf else None
@@ -64,14 +66,15 @@ class Boxes:
             else:
                 box = self._between(span, time)
             if box is not None:
-                found.append((int(self._persons[span.last]), box))
-        return found
+                faces.append((int(self._persons[span.last]), box))
+        return faces
 
     def hidden(self, time: float) -> list[np.ndarray]:
-        """The region of every face at ``time`` (s) with hair, ears and chin, also where it was missed in between."""
+        """The region (4,) of every face at ``time`` (s) with hair, ears and chin, also while the face was not found."""
         return [_enlarged(self._between(span, time), MISSED * span.missed) for span in self._hidden.at(time)]
 
     def _between(self, span: _Span, time: float) -> np.ndarray:
+        """The box (4,) at a time within a span."""
         if span.first == span.last:
             return self._boxes[span.first]
         begin, end = self._times[span.first], self._times[span.last]
@@ -119,13 +122,14 @@ class Boxes:
 
 
 class _Active:
-    """Spans by time, for times that grow."""
+    """Spans, of which those at a time can be asked for in the order of time."""
 
     def __init__(self, spans: Iterator[_Span]):
         self._waiting = sorted(spans, key=lambda span: span.begin, reverse=True)
         self._active: list[_Span] = []
 
     def at(self, time: float) -> list[_Span]:
+        """The spans that contain a time, which must not be less than that of the last call."""
         while self._waiting and self._waiting[-1].begin <= time:
             self._active.append(self._waiting.pop())
         self._active = [span for span in self._active if time < span.end]
@@ -149,6 +153,7 @@ def _pairs(rows: np.ndarray) -> Iterator[tuple[int, int | None]]:
 
 
 def _enlarged(box: np.ndarray, more: float) -> np.ndarray:
+    """A box (4,) with hair, ears and chin, and ``more`` (a share of its size) on every side."""
     left, top, width, height = box
     side, above, below = (share + more for share in (SIDE, ABOVE, BELOW))
     return np.array([left - side * width, top - above * height, (1 + 2 * side) * width, (1 + above + below) * height])

@@ -1,4 +1,4 @@
-"""Drawing on pictures in the form that is encoded: brightness, and two colour differences of half the size."""
+"""Drawing on pictures in the format of the encoder (YUV 4:2:0): brightness, and colour differences of half the size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHARES = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087), 9: (0.2627, 0
 SD_SHARES = (0.299, 0.114)
 HD_LINES = 720  # height (px) from which on players expect the matrix of BT.709 if none is named
 
-BLOCKS = 6  # of a mosaic across the longer side of a region; aligned to the grid there may be two more
+BLOCKS = 6  # of a mosaic across the longer side of a region; the alignment to the grid may add two
 BLOCK_SIDES = tuple(sorted({2 * round(2 ** (1 + step / 3)) for step in range(34)}))  # px, a third of an octave apart
 
 Colour = tuple[int, int, int]
@@ -59,7 +59,7 @@ class Palette:
 
 
 class Canvas:
-    """A picture of ``width`` and ``height`` (px, even) in one buffer; places and sizes are made even."""
+    """A picture of ``width`` and ``height`` (px, even) in one buffer; colours are rounded to even places and sizes."""
 
     def __init__(self, width: int, height: int):
         self.width, self.height = width, height
@@ -76,14 +76,14 @@ class Canvas:
         self.u[: height // 2], self.v[: height // 2] = u, v
 
     def fill(self, left: int, top: int, width: int, height: int, colour: Colour) -> None:
-        """Fill a rectangle with a colour of ``Palette.colour``."""
+        """Fill a rectangle (px) with a colour from ``Palette.colour``."""
         rows, columns = slice(max(top, 0), max(top + height, 0)), slice(max(left, 0), max(left + width, 0))
         halves = _half(rows), _half(columns)
         self.y[rows, columns] = colour[0]
         self.u[halves], self.v[halves] = colour[1:]
 
     def paste(self, patch: Patch, left: int, top: int) -> None:
-        """Put a patch at an even place inside."""
+        """Put a patch at an even place (px); all of it must be inside the canvas."""
         height, width = patch.y.shape
         self.y[top : top + height, left : left + width] = patch.y
         left, top, width, height = left // 2, top // 2, width // 2, height // 2
@@ -91,7 +91,7 @@ class Canvas:
         self.v[top : top + height, left : left + width] = patch.v
 
     def frame(self, left: int, top: int, width: int, height: int, line: int, colour: Colour, bottom: int) -> None:
-        """Draw the outline of a rectangle, ``line`` px wide, above the row ``bottom``."""
+        """Draw the outline of a rectangle, ``line`` px wide, without the part below the row ``bottom``."""
         low = min(top + height, bottom)
         self.fill(left, top, width, min(line, bottom - top), colour)
         self.fill(left, max(low - line, top), width, line, colour)
@@ -99,7 +99,7 @@ class Canvas:
         self.fill(left + width - line, top, line, low - top, colour)
 
     def mosaic(self, left: float, top: float, width: float, height: float, bottom: int) -> None:
-        """Hide a region above the row ``bottom`` behind blocks of one colour each.
+        """Hide a region (px) behind blocks of one colour each, without the part below the row ``bottom``.
 
         Blocks lie on a grid that is fixed to the picture, so that those of a still face stay the same.
         """

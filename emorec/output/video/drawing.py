@@ -1,4 +1,4 @@
-"""One annotated picture after the other: hidden faces, boxes, words, and the strip below."""
+"""Draws the annotated pictures, one after the other: hidden faces, boxes, names, emotions, and the strip below."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from emorec.output.video.canvas import Canvas, Palette, Patch
 from emorec.output.video.labels import Label, Labels
 from emorec.output.video.strip import Strip, colour_of, text_size
 
-OVERVIEW = (32, 18)  # px; the picture as it is compared to find cuts
+OVERVIEW = (32, 18)  # px; the size in which pictures are compared to find cuts
 LINE = 1 / 150  # width of a box's line as a share of the picture's height
-PLAIN = (40, 40, 40)  # ground of a name without a sure emotion
-EDGE = (0, 0, 0)  # line around the box, so that it is seen on any picture
+PLAIN = (40, 40, 40)  # background of a name without a sure emotion
+EDGE = (0, 0, 0)  # line around the box, so that it is visible on any picture
 OUTLINE = (230, 230, 230)  # box without a sure emotion
 
 
@@ -54,7 +54,7 @@ class Drawing:
         self._chip = lru_cache(maxsize=256)(self._make_chip)
 
     def draw(self, picture: Picture, time: float) -> np.ndarray:
-        """The planes for a picture that is on the screen at ``time`` (s), which is its own time or later."""
+        """The planes of the canvas for a picture that is shown at ``time`` (s), its own time or later."""
         canvas, height = self.canvas, self._height
         self._find_cut(picture)
         canvas.put_picture(picture.planes)
@@ -88,10 +88,10 @@ class Drawing:
         if above >= 0:
             self.canvas.paste(chip, min(max(left, 0), self.canvas.width - wide), above)
 
-    def _make_chip(self, name: str, words: str, ground: tuple[int, int, int]) -> Patch:
+    def _make_chip(self, name: str, words: str, background: tuple[int, int, int]) -> Patch:
         shown = f"{name}: {words}" if words else name
         most = self.canvas.width - self.canvas.width % 2
-        return self._palette.patch(text.chip(shown, self._text_size, ground, most))
+        return self._palette.patch(text.chip(shown, self._text_size, background, most))
 
 
 def words_of(label: Label) -> str:

@@ -1,4 +1,4 @@
-"""What stands at a face: the person's name, and the emotion of the timeline at that time."""
+"""The label at a face: the name of the person, and the emotion of the timeline at that time."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Rows:
 class Labels:
     """The labels of all persons: from ``timeline.people`` if there are any, else from the timeline itself.
 
-    A timeline without ``people`` is about one person in each row, and the others have their name only. ``names`` are
-    those of the persons by number; without one a person is called by the number.
+    In a timeline without ``people``, each row is about one person, and the labels of all others have only a name.
+    ``names`` are the names of the persons by number; a person without a name is called by the number.
     """
 
     def __init__(self, timeline: Timeline, names: Mapping[int, str] | None = None):

@@ -1,4 +1,4 @@
-"""The timeline under the picture: a lane of colours for each person, the time, and the place that is shown now."""
+"""The timeline under the picture: a lane of colours for each person, the time, and a playhead."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from emorec.output.video.labels import Labels, Rows
 
 GROUND = (24, 24, 24)
 NOTHING = (60, 60, 60)  # time without evidence
-UNSURE = (190, 190, 190)  # stripes over NOTHING
+UNSURE = (190, 190, 190)  # stripes that alternate with NOTHING
 INK = (235, 235, 235)
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 STRIPE = 4  # px
-MAX_LANES = 4  # the persons who are longest on screen
-TEXT = 0.042  # height of the words as a share of the picture's
-LANE, LEAST_LANE = 0.05, 10  # height of a lane as a share of the picture's, and at least (px)
+MAX_LANES = 4  # of the persons who are longest on screen
+TEXT = 0.042  # height of the text as a share of the height of the picture
+LANE, LEAST_LANE = 0.05, 10  # height of a lane as a share of the height of the picture, and its least height (px)
 LEAST_TEXT = 9  # px
 NAMES = 0.2  # share of the width that the persons' names may take
 
@@ -70,7 +70,7 @@ class Strip:
         return self.image.shape[0]
 
     def draw(self, canvas: Canvas, palette: Palette, top: int) -> None:
-        """Draw everything that stays, at the row ``top`` of a canvas."""
+        """Draw everything that does not change later, at the row ``top`` of a canvas. Call it before ``move``."""
         self._canvas, self._palette, self._at = canvas, palette, top
         self._base = palette.patch(self.image)
         canvas.paste(self._base, 0, top)
@@ -94,7 +94,7 @@ class Strip:
         self._canvas.fill(column, top, 2, height, self._palette.colour(WHITE))
 
     def _restore(self, left: int, width: int) -> None:
-        """Draw columns below the time as they were."""
+        """Draw the columns below the time again, without the playhead."""
         canvas, base, top = self._canvas, self._base, self._top - self._gap
         columns, rows = slice(left, left + width), slice(self._at + top, self._at + self.height)
         canvas.y[rows, columns] = base.y[top:, columns]
@@ -116,7 +116,7 @@ class Strip:
         return lane
 
     def _draw_names(self, image: Image.Image, names: list[str]) -> None:
-        """Draw the names at the left of the lanes, unless the picture is so narrow that the lanes need the room."""
+        """Draw the names at the left of the lanes, unless the picture is too narrow."""
         size = max(LEAST_TEXT, min(self._size, self._lane))
         most = int(NAMES * image.width)
         widest = min(max(text.width(name, size) for name in names), most)
@@ -130,7 +130,7 @@ class Strip:
         self._left = left
 
     def _draw_legend(self, image: Image.Image, lanes: list[Timeline]) -> None:
-        """Draw the colours that occur with their names, at the right of the time, if there is room for them."""
+        """Draw the colours of the emotions that occur, with their names, at the right of the time if there is space."""
         known = {emotion for one in lanes for emotion, sure in zip(one.dominant, one.sure, strict=True) if sure}
         size, draw = self._size, ImageDraw.Draw(image)
         at = self._right

@@ -1,4 +1,4 @@
-"""Words in pictures: in the font that Pillow ships or, for letters that it lacks, in those that vl-convert finds."""
+"""Text in pictures, in the font of Pillow or, for letters that this lacks, in the fonts that vl-convert finds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-MISSING = "\uffff"  # no font has it
+MISSING = "\uffff"  # no font has this character
 WIDEST = 1.5  # width of a letter as a share of the height, at most
 
 Colour = tuple[int, int, int]
@@ -25,17 +25,17 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=256)
 def mask(words: str, size: int) -> Image.Image:
-    """Words as white on black, grey image of the width of the words, with a height of about 1.4 times ``size`` (px)."""
+    """A grey image of the words, white on black, as wide as the words and about 1.4 times ``size`` (px) high."""
     height = 2 * round(0.7 * size)
     if _has(words):
         image = Image.new("L", (max(1, round(font(size).getlength(words))), height))
         ImageDraw.Draw(image).text((0, height / 2), words, 255, font(size), anchor="lm")
         return image
-    import vl_convert  # takes a while to import, and most words do without
+    import vl_convert  # slow to import, and most words do not need it
 
-    room = round(WIDEST * size * len(words)) + 1
+    widest = round(WIDEST * size * len(words)) + 1
     svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{room}" height="{height}"><rect width="100%" height="100%"/>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{widest}" height="{height}"><rect width="100%" height="100%"/>'
         f'<text x="0" y="{height / 2 + 0.35 * size}" font-family="sans-serif" font-size="{size}" fill="#fff">'
         f"{html.escape(words)}</text></svg>"
     )
@@ -45,12 +45,12 @@ def mask(words: str, size: int) -> Image.Image:
 
 
 def width(words: str, size: int) -> int:
-    """How wide words are (px)."""
+    """The width of words (px)."""
     return mask(words, size).width
 
 
 def chip(words: str, size: int, colour: Colour, most: int) -> np.ndarray:
-    """Words on a coloured ground, uint8 RGB ``(H, W, 3)`` with even sides, at most ``most`` px wide (even)."""
+    """Words on a coloured background, uint8 RGB ``(H, W, 3)`` with even sides, at most ``most`` px wide (even)."""
     margin = max(2, size // 4)
     drawn = mask(words, size)
     wide = min(drawn.width + 2 * margin, most)
@@ -59,9 +59,9 @@ def chip(words: str, size: int, colour: Colour, most: int) -> np.ndarray:
     return np.asarray(image)
 
 
-def ink(ground: Colour) -> Colour:
-    """Black or white, whichever can be read on a ground."""
-    red, green, blue = ground
+def ink(background: Colour) -> Colour:
+    """Black or white, whichever is readable on the background."""
+    red, green, blue = background
     return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
 
 

@@ -22,7 +22,7 @@ from emorec.errors import EmorecError
 from emorec.models import pretrained
 from emorec.ui.settings import allowed_models
 
-MAX_FAILED = 100  # names that are remembered because they could not be loaded
+MAX_FAILED = 100  # remembered names of checkpoints that could not be loaded
 MAX_LOADED = 8  # checkpoints in memory, besides the page's own and those that jobs still use
 MAX_PARALLEL_LOADS = 2  # checkpoints that are downloaded or loaded at the same time
 NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # makes huggingface_hub send a token only if a call passes one
@@ -64,18 +64,17 @@ class AnalyzerCache:
         self._check(name)
         if (found := self._cached(name)) is not None:
             return found
-        with self._loading_of(name):
+        with self._only_loader(name):
             if (found := self._cached(name)) is None:
-                found = self._loaded_now(name)
+                found = self._load_now(name)
             return found
 
-    def here(self, name: str) -> bool:
+    def is_loaded(self, name: str) -> bool:
         """Whether ``get`` gives a checkpoint without loading it."""
         return not name or self._cached(name) is not None
 
-    def awaited(self, name: str) -> bool:
-        """Whether a checkpoint that may be chosen is being loaded, or was asked for a moment ago: one that is neither
-        here nor could not be loaded."""
+    def is_awaited(self, name: str) -> bool:
+        """Whether a checkpoint that may be chosen is being loaded, or will be: it is not loaded, and did not fail."""
         with contextlib.suppress(EmorecError):
             self._check(name)
             with self._lock:
@@ -83,17 +82,19 @@ class AnalyzerCache:
                 return name in self._loading or not known
         return False
 
-    def chosen(self, named: str | None, active: str) -> str:
-        """The checkpoint to use: the one that was named, or if it cannot be had, which a note says, the ``active`` one.
+    def choose(self, named: str | None, active: str) -> str:
+        """The checkpoint to use: the one that was named, or the ``active`` one if that could not be loaded.
 
-        The page may not know yet that the named one is there. Raises EmorecError while it is loaded.
+        The page may not show the named one as active yet, and shows a note if it failed. Raises EmorecError while it is
+        being loaded.
         """
         name = (named or "").strip()
-        if name != active and self.awaited(name):
+        if name != active and self.is_awaited(name):
             raise EmorecError(LOADING)
-        return name if self.here(name) else active
+        return name if self.is_loaded(name) else active
 
-    def _loaded_now(self, name: str) -> Analyzer:
+    def _load_now(self, name: str) -> Analyzer:
+        """Load a checkpoint and keep it; remember its name if that fails."""
         try:
             with self._load_slots:
                 found = self._load(name)
@@ -122,7 +123,7 @@ class AnalyzerCache:
                 self._loaded.popitem(last=False)
 
     @contextlib.contextmanager
-    def _loading_of(self, name: str) -> Iterator[None]:
+    def _only_loader(self, name: str) -> Iterator[None]:
         """Within this context, no other thread loads the same checkpoint; other checkpoints are not affected."""
         with self._lock:
             loading = self._loading.setdefault(name, _Loading())

@@ -19,11 +19,11 @@ from emorec.ui.server import log
 from emorec.ui.server.limits import LINKS, Visitor
 
 UNEXPECTED = "Something went wrong that should not have; the log of the program says what. Try another file."
-# Seconds of work for a second of media, roughly: only their order matters.
+# Seconds of work for a second of media; only their order matters, so rough values are enough.
 VIDEO_WORK = 0.1
 SOUND_WORK = 0.02
 UNKNOWN_DURATION = 3600.0  # seconds that are assumed if the duration is unknown
-PROBES = threading.BoundedSemaphore(2)  # recordings whose duration is read at the same time
+PROBES = threading.BoundedSemaphore(2)  # limits the recordings that are probed at the same time
 
 Progress = Callable[[float | None], None]  # is called with the part of a link that has arrived (0 to 1, None: unknown)
 Fetch = Callable[[Progress], tuple[str, dict]]  # returns the file's path and the facts about its source
@@ -47,8 +47,9 @@ class JobOptions:
 
 
 class Job(QueuedWork):
-    """The extraction of features from one recording; it starts at once, at ``began`` (s, of the clock ``monotonic``).
-    ``fetch`` downloads a link first.
+    """The extraction of features from one recording; ``fetch`` downloads a link first.
+
+    It starts at once; ``began`` is the time (s, ``time.monotonic``).
 
     What other threads may read, in the order in which it changes:
 

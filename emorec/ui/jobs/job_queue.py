@@ -1,4 +1,4 @@
-"""A queue in which one job runs at a time; first comes the one with the least computing time, used and expected.
+"""A queue in which one job runs at a time: the one with the least computing time, used and expected.
 
 A job of a long recording pauses if somebody waits who has used less time, and continues later. So a short recording
 does not have to wait until a long one is finished.
@@ -18,11 +18,11 @@ TOO_MANY_FROM_THERE = "Too many analyses from your address are waiting here; try
 
 SHORTEST_TURN = 0.5  # seconds of work before a job may pause for a visitor who has used no time
 LONGEST_TURN = 60.0  # seconds of work before a job pauses for any other visitor
-WAITING_CREDIT = 0.1  # seconds of work that a second of waiting makes up for, so that no job waits for ever
+WAITING_CREDIT = 0.1  # seconds of work that count less for each second of waiting, so that no job waits for ever
 
 
 class Ticket:
-    """A place in the queue. ``visitor`` None is an unknown visitor with an account for this ticket alone.
+    """A place in the queue. ``visitor`` None is an unknown visitor, whose account has this ticket only.
 
     ``expected`` is the work (s) that the job may take, so that two seconds of sound come before an hour of video.
     """
@@ -34,14 +34,14 @@ class Ticket:
 
 @dataclass
 class Usage:
-    """What an account in the queue has used: seconds of ``work``; it works or waits ``since`` a time (s)."""
+    """The use of an account in the queue: seconds of ``work``, and ``since`` when (s) it works or waits."""
 
     since: float
     work: float = 0.0
 
 
 class JobQueue:
-    """Tickets, of which one is active."""
+    """The tickets of all jobs, of which one is active."""
 
     def __init__(self, limits: QueueLimits = ANALYSES, clock: Callable[[], float] = time.monotonic):
         self._limits, self._clock = limits, clock
@@ -89,7 +89,7 @@ class JobQueue:
             return waiting.index(ticket) + (self._active is not None)
 
     def pause(self, ticket: Ticket) -> bool:
-        """Let another job become active if its visitor has used enough less time; returns whether that is so."""
+        """Let another job become active if its visitor has used clearly less time; returns whether one did."""
         with self._lock:
             self._charge(ticket)
             others = [other for other in self._tickets if other.account != ticket.account]

@@ -47,12 +47,12 @@ class Presence:
         with self._lock:
             return name in self._open
 
-    def silent(self, name: str, seconds: float) -> bool:
+    def is_silent(self, name: str, seconds: float) -> bool:
         """Whether a session has had no stream for so long."""
         with self._lock:
             return name not in self._open and self._clock() - self._closed.get(name, -math.inf) > seconds
 
-    def gone(self, names: tuple[str, ...], since: float) -> bool:
+    def is_gone(self, names: tuple[str, ...], since: float) -> bool:
         """Whether no client waits for a job any more that began at ``since`` (s, on the clock) under one of ``names``.
 
         ``names`` are the job's session and event.

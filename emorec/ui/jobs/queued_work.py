@@ -1,4 +1,4 @@
-"""Work in a thread of its own that waits for its turn in a queue, and can be stopped."""
+"""Work in a separate thread that waits for its turn in a queue, and can be stopped."""
 
 from __future__ import annotations
 

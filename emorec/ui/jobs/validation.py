@@ -1,4 +1,4 @@
-"""Checks of what visitors ask for, before any work is done: the prior, the baseline, the part of a recording."""
+"""Checks of requests before any work is done: the prior, the baseline, the part of a recording."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Write a file that takes long, such as an annotated video: in a thread, after those that came before it."""
+"""Writes a file that takes long, such as an annotated video, in a thread, after the files asked for earlier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emorec.ui.server.limits import Visitor
 
 FULL = "Too many files are being written here already; try again in a few minutes."
 
-Write = Callable[[Callable[[float], None]], None]  # is given what to call with the share that is written, 0 to 1
+Write = Callable[[Callable[[float], None]], None]  # writes the file, and calls its argument with the share, 0 to 1
 
 
 class Writing(QueuedWork):
@@ -52,7 +52,7 @@ class Writing(QueuedWork):
     def _check_capacity(self) -> None:
         try:
             self._queue.check_capacity(self._visitor)
-        except EmorecError:  # which speaks of analyses
+        except EmorecError:  # its sentence is about analyses
             raise EmorecError(FULL) from None
 
     def _report(self, share: float) -> None:

@@ -1,4 +1,4 @@
-"""The analysis that a session shows: its state, its persons, its timeline, and the rows of its table."""
+"""The analysis that the page shows: its state, its persons, its timeline, and the rows of its table."""
 
 import hashlib
 import itertools
@@ -23,16 +23,16 @@ from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import tables
 from emorec.ui.fragments import is_sound
-from emorec.ui.overview import part_of
+from emorec.ui.overview import parse_part
 
-MAX_PERSONS = 12  # in the list of persons; those seen most
+MAX_PERSONS = 12  # in the list of persons: those who are seen longest
 PAGE_ROWS = 500  # of the table of all rows; thousands make a browser slow
 TABLE_DIGITS = 2
-FIRST = ("start", "dominant", "confidence")  # columns of that table; a click on a row goes to the time in its first one
+FIRST = ("start", "dominant", "confidence")  # first columns of that table; a click on a row goes to its start
 OF_PERSONS = ("person", "name")
 TIMES = ("start", "end")
 HOUR = 3600
-TAG = 8  # letters of the name of a recording in the page's address
+TAG = 8  # characters of the name of a recording in the address of the page
 VEGA_LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 ANYONE = ("whoever is visible", -1)  # text and value of the choice of no person
 EVERYBODY = ("all persons", ALL)
@@ -43,20 +43,20 @@ _revisions = itertools.count(1)
 
 
 def new_revision() -> int:
-    """A new number for the page's ``revision``; its change makes the page draw the timeline again."""
+    """A new number for the ``revision`` of the page, which draws the timeline again when it changes."""
     return next(_revisions)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Analysis:
-    """A recording and what is known of it so far.
+    """A recording, and what its analysis has found so far.
 
-    ``path`` or ``link``: the recording; ``facts``: the source of a link's recording, and ``sound_only``: whether its
-    pictures were not downloaded. ``checkpoint``: the name of the checkpoint that extracted ``features``; ``settings``:
-    which part of the recording they cover; ``stored``: whether all of them were found in the cache; ``seconds``: how
-    long the job took; ``problem``: a sentence if it failed; ``title``: the name of a recording that is no file;
-    ``rows``: a stored timeline whose features are not there; ``source``: the component in which its file was chosen;
-    ``id``: a random name, which tells it from every other recording that is chosen or opened.
+    ``path`` or ``link``: the recording; ``facts``: the source of a recording from a link, and ``sound_only``: whether
+    only its sound was downloaded. ``checkpoint``: the name of the checkpoint that extracted ``features``; ``settings``:
+    those of the extraction; ``stored``: whether all features were found in the cache; ``running``: whether the job
+    still runs; ``seconds``: how long it took; ``problem``: a sentence if it failed; ``title``: the name of a recording
+    that is no file; ``rows``: a stored timeline without features; ``source``: the component in which the file was
+    chosen; ``id``: a random name of this analysis, new for each recording that is chosen or opened.
     """
 
     path: str = ""
@@ -77,7 +77,7 @@ class Analysis:
 
     @property
     def pictures_ignored(self) -> bool:
-        """Whether the recording may have pictures that were not analysed."""
+        """Whether the recording may have pictures, but only its sound was analysed."""
         return self.sound_only or not (self.settings.faces or is_sound(self.path or self.title))
 
     @property
@@ -87,17 +87,19 @@ class Analysis:
 
     @property
     def tag(self) -> str:
-        """A short name of the recording for the page's address: the same content, read with the same choices before
-        Analyze, has the same one in every visit. It tells nobody the name of the file."""
-        found = self.features or self.rows
+        """A short name of the recording for the address of the page, from which the file name cannot be read.
+
+        It is the same in every visit for the same content, analysed with the same choices before Analyze.
+        """
+        result = self.features or self.rows
         key = self.features.key if self.features else ""
-        known = key or f"{self.name} {found.duration if found else 0:.3f}"
-        return hashlib.sha256(known.encode()).hexdigest()[:TAG]
+        identity = key or f"{self.name} {result.duration if result else 0:.3f}"
+        return hashlib.sha256(identity.encode()).hexdigest()[:TAG]
 
 
-def persons(features: Features) -> list[tuple[str, int | str]]:
-    """The choices of a person, as (text, value): ANYONE, all if there are several, the one who speaks if that is
-    known, then the persons seen most."""
+def person_choices(features: Features) -> list[tuple[str, int | str]]:
+    """The choices of a person, as (text, value): ANYONE, EVERYBODY if there are several persons, WHO_SPEAKS if it is
+    known who speaks, and then the persons who are seen longest."""
     arrays, seconds = features.arrays, max(features.until - features.start, 1e-9)
     found, shown = features.persons[:MAX_PERSONS], seconds_shown(arrays, features.until)
     shares = {number: float(shown[arrays["face_person"] == number].sum()) / seconds for number in found}
@@ -118,22 +120,25 @@ def infer(analyzer: Analyzer, features: Features, facts: dict | None = None, **c
 
 
 def made_by(timeline: Timeline, model: Checkpoint) -> Checkpoint | None:
-    """``model`` if it made a stored timeline, else None: what was measured of it says nothing about other weights."""
+    """``model`` if it made a stored timeline, else None, because its accuracy says nothing about other weights."""
     return model if timeline.choices.get("fingerprint") == model.fingerprint else None
 
 
-def columns_of_page(timeline: Timeline | None) -> list[str]:
-    """The columns of the table of all rows: what is read most comes first, because a phone shows no more; without
-    persons there is nothing about them."""
+def table_columns(timeline: Timeline | None) -> list[str]:
+    """The columns of the table of all rows, without those about persons if there are none.
+
+    The most important columns come first, because a phone shows only these.
+    """
     nobody = timeline is not None and not timeline.people and not (timeline.person >= 0).any()
     return [*FIRST, *(name for name in tables.COLUMNS if name not in FIRST and not (nobody and name in OF_PERSONS))]
 
 
-def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
-    """The rows of a page of the table of all rows, counted from 1, with ``columns_of_page``, and the number of pages.
+def table_rows(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
+    """The rows of a page (from 1 on) of the table of all rows, with ``table_columns``, and the number of pages.
 
-    Times are text of equal length, so that sorting by them is right: "00:13.0", or "0:00:13.0" in a recording of an
-    hour or more. They are "00:13.25" if not all rows begin at a tenth, because a click goes to the time that it reads.
+    Times are texts of equal length, so that they can be sorted as text: "00:13.0", or "0:00:13.0" in a recording of an
+    hour or more. They have two decimals if not all rows begin at a tenth of a second, because a click on a row goes to
+    the time that the row shows.
     """
     steps = max(1, PAGE_ROWS // len(timeline.each))
     pages = max(1, -(-len(timeline) // steps))
@@ -145,7 +150,7 @@ def rows_of_page(timeline: Timeline, page: int) -> tuple[list[list[Any]], int]:
     cut = timeline.between(float(middle[first]), float(middle[last]))
     until = float(timeline.end[-1])
     digits = 1 if np.allclose(timeline.start, timeline.start.round(1), rtol=0, atol=1e-6) else 2
-    names = columns_of_page(timeline)
+    names = table_columns(timeline)
     return [[_shown(name, row[name], until, digits) for name in names] for row in tables.table(cut)], pages
 
 
@@ -156,7 +161,7 @@ def _shown(name: str, value: Any, until: float, digits: int) -> Any:
 
 
 def _padded(seconds: float, until: float, digits: int) -> str:
-    # Not below the time itself, which would be in the row before.
+    # Rounded up, because an earlier time would be in the row before.
     shown = round(seconds, 1) if digits == 1 else math.ceil(seconds * 100 - 1e-6) / 100
     minutes, rest = divmod(shown, 60)
     words = f"{rest:0{digits + 3}.{digits}f}"
@@ -165,7 +170,7 @@ def _padded(seconds: float, until: float, digits: int) -> str:
     return f"{minutes // 60:.0f}:{minutes % 60:02.0f}:{words}"
 
 
-def plot(spec: dict[str, Any]) -> PlotData:
+def plot_data(spec: dict[str, Any]) -> PlotData:
     """A specification of Vega-Lite for ``gr.Plot``, under the version of Vega-Lite that Gradio's own script draws.
 
     Otherwise the browser's console warns at every drawing. The chart uses nothing that this version lacks.
@@ -173,7 +178,7 @@ def plot(spec: dict[str, Any]) -> PlotData:
     return PlotData(type="altair", plot=json.dumps(spec | {"$schema": VEGA_LITE}))
 
 
-def chosen(timeline: Timeline, part: str, only: bool) -> Timeline:
-    """What summary, table and downloads are about: the ``part`` that is shown if there is ``only`` that, else all."""
-    found = part_of(part, timeline) if only else None
+def cut_to_part(timeline: Timeline, part: str, only: bool) -> Timeline:
+    """The timeline for summary, table and downloads: with ``only`` the ``part`` that the chart shows, else all."""
+    found = parse_part(part, timeline) if only else None
     return timeline.between(*found) if found else timeline

@@ -1,5 +1,7 @@
-"""Which event of the inputs, of Analyze, Cancel and the deletion calls which handler; results have
-``result_connections``."""
+"""Which event of the inputs, of Analyze, Cancel and the deletion calls which handler.
+
+``result_connections`` connects the controls of a result.
+"""
 
 import json
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ from emorec.ui.page.recents import Lists
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 
-MAX_WATCHED = ANALYSES.total  # jobs that are watched at the same time; each takes one of Gradio's threads
+MAX_WATCHED = ANALYSES.total  # jobs whose progress is shown at the same time; each takes one of Gradio's threads
 # The progress is shown on no component: else the browser copies all properties of each output, the chart's among them,
 # several times an event, even though nothing is to be seen, and an analysis costs it half as much again.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
@@ -23,11 +25,13 @@ AT_ONCE: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_la
 def connect_inputs(
     parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers, lists: Lists
 ) -> Any:
-    """Connect the inputs, Analyze, Cancel and the deletion; returns the event after an analysis has ended and is in
-    the list."""
+    """Connect the inputs, Analyze, Cancel and the deletion.
+
+    Returns the event after an analysis has ended and is in the list.
+    """
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
-        # In the browser, because the server's answer for the first tab could come after the one for the second.
+        # In the browser, because the answers of the server for two tabs could come in the wrong order.
         tab.select(None, None, [session.tab, parts.faces, *parts.for_recordings], js=_layout_of(name), **QUIET)
     sources = {FILE: inputs.file, "webcam": inputs.webcam, "microphone": inputs.microphone}
     of_recording = [choices.person, parts.results.part]
@@ -75,7 +79,7 @@ def connect_inputs(
         concurrency_limit=MAX_WATCHED,
         **QUIET,
     )
-    # ``then`` is called when the job ended in any way, also when it was cancelled.
+    # ``then`` is called after every end of the job, also after it was cancelled.
     ended = job.then(
         jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET
     ).then(lists.after_job, None, lists.components, concurrency_limit=None, **QUIET)
@@ -126,7 +130,7 @@ def connect_inputs(
 
 
 def _layout_of(tab: str) -> str:
-    """The JavaScript function that says what the page shows on a tab, in the order of the outputs."""
+    """A JavaScript function that returns the name of a tab and what is visible there, in the order of the outputs."""
     for_recordings = [tab != "picture"] * 4  # the player's side, the result, the status, what is chosen before Analyze
     for_recordings[3] &= tab != "library"
     shown = [tab == "picture", *for_recordings, tab not in ("picture", "live", "library")]  # last: Analyze and Cancel

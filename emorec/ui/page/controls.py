@@ -1,4 +1,4 @@
-"""The components of the page, in groups. ``connections`` and ``result_connections`` connect them to handlers."""
+"""The components of the inputs and of the choices; ``connections`` and ``result_connections`` connect them."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -140,7 +140,7 @@ def more_choices(checkpoints: tuple[str, ...] | None) -> SimpleNamespace:
 
     ``checkpoints`` are those that visitors may name, None for all on the Hub.
     """
-    # Not "choices", as the panel is named that a phone opens over this.
+    # Not named "choices", because a phone shows the panel of choices under that name.
     with gr.Accordion(wording.FOLD, open=False, elem_id="more"):
         part = part_choices()
         allowed = "a Hugging Face repository" if checkpoints is None else f"one of {', '.join(checkpoints)}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
-from emorec.output import charts, formats, names, report, tables
+from emorec.output import charts, formats, names, report, result_names
 from emorec.ui.wording import on_page
 
 # For each kind of download: what follows the recording's name, and the text of the button.
@@ -21,8 +21,8 @@ DOWNLOADS = {
     "report": (names.REPORTS[False], "Report"),
 }
 COMMAS = "csv-de"  # CSV with semicolons and decimal commas
-HIDDEN = "report-hidden"  # a report whose pictures do not show who it was
-# The same for those that are offered in a list.
+HIDDEN = "report-hidden"  # a report with hidden faces
+# The same for the kinds that are offered in a list.
 MORE = {
     COMMAS: (".de.csv", "CSV with decimal commas"),
     HIDDEN: (names.REPORTS[True], "Report with hidden faces"),
@@ -39,17 +39,17 @@ def write_download(
 ) -> Path:
     """Write a timeline as one of DOWNLOADS or MORE into a folder; returns the file's path. Raises EmorecError.
 
-    ``model`` made the timeline from ``features``, from which a report has its pictures; None is one that is not known.
+    ``model`` made the timeline from ``features``, which have the pictures of a report; both may be None if unknown.
     """
-    file = folder / tables.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
+    file = folder / result_names.file_name(name, timeline, (DOWNLOADS | MORE)[kind][0])
     if kind in formats.FORMATS:
         formats.FORMATS[kind].write(timeline, file)
     elif kind == COMMAS:
         formats.FORMATS["csv"].write(timeline, file, "de")
     elif kind in ("report", HIDDEN):
-        # A visitor of the page has no command line.
-        words = replace(timeline, notes=tuple(map(on_page, timeline.notes)))
-        report.write(words, file, model, features, blur=kind == HIDDEN)
+        # The notes of the library name options of the command line, which a visitor does not have.
+        reported = replace(timeline, notes=tuple(map(on_page, timeline.notes)))
+        report.write(reported, file, model, features, blur=kind == HIDDEN)
     else:
         charts.save(timeline, file)
     return file

@@ -1,4 +1,4 @@
-"""What is made of a recording of the list of several: its figures, its files, and the choices behind them."""
+"""The result of one recording of the list: its figures, its files, and the choices that it was made with."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from emorec.media.integrity import is_damage
 from emorec.output import formats
 from emorec.output.chart_data import has_pictures
 from emorec.output.markers import with_markers
-from emorec.output.summary import Summary, how_in_full, summary
+from emorec.output.summary import Summary, all_choices_in_words, summary
 from emorec.ui.page.analysis import infer
 from emorec.ui.service import Service
 from emorec.ui.sessions.batch import Item
-from emorec.ui.sessions.memory import NOTHING, Said
+from emorec.ui.sessions.memory import NO_EDITS, Edits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What all recordings of a list are analysed with: ``inference`` are arguments of ``Analyzer.infer``."""
+    """The choices with which a list of recordings is analysed; ``inference`` are arguments of ``Analyzer.infer``."""
 
     checkpoint: str
     settings: Settings
@@ -32,12 +32,12 @@ class Choices:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What is known of a recording that is done: its length (s), the number of persons, its summary, the name of its
-    entry among the recent analyses, the ``files`` of its results by format, ``how`` it was analysed (in words),
-    whether its faces were analysed too, what is missing because of ``damage`` (in words, "" if nothing is), and what
-    the visitor has ``said`` of it.
+    """The result of a recording: its ``duration`` (s), the number of ``persons``, and its ``summary``.
 
-    ``remake`` makes the figures anew from the features and what the visitor says of the recording.
+    ``recent`` is the id of its entry among the recent analyses, ``files`` are its result files by format, ``how`` are
+    the choices it was made with (in words), ``has_faces`` is whether its pictures were analysed, and ``damage`` says
+    what is missing because the file is damaged ("" if nothing is). ``edits`` are those of the visitor. ``remake`` makes
+    the figures again from the features and other edits.
     """
 
     duration: float
@@ -48,8 +48,8 @@ class Figures:
     how: str
     has_faces: bool
     damage: str = ""
-    said: Said = NOTHING
-    remake: Callable[[Features, Said], Figures] | None = None
+    edits: Edits = NO_EDITS
+    remake: Callable[[Features, Edits], Figures] | None = None
 
     @property
     def dominant(self) -> str:
@@ -57,7 +57,7 @@ class Figures:
         return next((name for name, share in self.summary.shares.items() if share > 0), "")
 
 
-def figures(
+def make_figures(
     service: Service,
     item: Item,
     facts: dict,
@@ -65,18 +65,20 @@ def figures(
     recent: str,
     folder: Path,
     features: Features,
-    said: Said = NOTHING,
+    edits: Edits = NO_EDITS,
 ) -> Figures:
-    """The figures of a recording from its complete features, with what the visitor has said of it; its results are
-    written into a folder. ``facts`` is the source of the recording. Raises EmorecError."""
-    # Of the same content under two names, the features may be those of the other.
+    """The figures of a recording from its complete features and the visitor's edits; its results are written.
+
+    ``facts`` is the source of the recording, ``folder`` that of the results. Raises EmorecError.
+    """
+    # If the same content has two names, the features may have the other name.
     name = Path(item.path or item.name).name
-    features = replace(features.with_people(said.people), media=features.media | {"name": name})
+    features = replace(features.with_people(edits.people), media=features.media | {"name": name})
     analyzer = service.analyzer_for(features, choices.checkpoint)
     timeline = infer(analyzer, features, facts, **choices.inference)
-    if said.markers:
-        timeline = with_markers(timeline, said.markers, shared=True)
-    folder.mkdir(exist_ok=True)  # without its parents: those that are deleted stay so
+    if edits.markers:
+        timeline = with_markers(timeline, edits.markers, shared=True)
+    folder.mkdir(exist_ok=True)  # without its parents, which must not come back after a deletion
     results = {kind: folder / f"{item.id}.{kind}" for kind in ("csv", "json")}
     for kind, file in results.items():
         formats.FORMATS[kind].write(timeline, file)
@@ -86,9 +88,9 @@ def figures(
         summary=summary(timeline),
         recent=recent,
         files=results,
-        how=how_in_full(timeline),
+        how=all_choices_in_words(timeline),
         has_faces=has_pictures(timeline),
         damage=" ".join(filter(is_damage, features.notes)),
-        said=said,
-        remake=functools.partial(figures, service, item, facts, choices, recent, folder),
+        edits=edits,
+        remake=functools.partial(make_figures, service, item, facts, choices, recent, folder),
     )

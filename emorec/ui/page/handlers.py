@@ -1,4 +1,4 @@
-"""What happens when a file is chosen, when Analyze, Cancel or Delete is clicked, and when the page is closed.
+"""The handlers for the choice of a file, for Analyze, Cancel and Delete, and for a page that is closed.
 
 Each handler takes the values of components and returns new ones; ``connections`` names these components.
 """
@@ -19,8 +19,8 @@ from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import Job, link_fetcher
 from emorec.ui.page import live
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
-from emorec.ui.page.marker_panel import Marked
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.marker_panel import PageMarkers
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.progress import outcome, watch
 from emorec.ui.service import Service
 
@@ -36,17 +36,21 @@ class JobHandlers:
 
     def __init__(self, service: Service):
         self.service = service
-        self.ending: dict[str, Job] = {}  # jobs that were stopped and may still store something, by session
+        self.ending: dict[
+            str, Job
+        ] = {}  # by session; jobs that have ended or were stopped and may still store features
 
     def choose_file(self, file: dict | None, source: str, analysis: Analysis, request: gr.Request) -> tuple:
-        """Another file was chosen in the component ``source``, or its file was removed: show it, and forget the
-        analysis of the last one. The field for files names no other file than the one that is shown."""
+        """A file was chosen in the component ``source``, or removed there: show it instead of the last analysis.
+
+        The field for files is emptied if the file comes from another component.
+        """
         if file is None and (analysis.running or analysis.source != source):
-            return (gr.skip(),) * 7  # something else is shown
+            return (gr.skip(),) * 7  # the page shows another file
         with user_errors():
             path = self.service.check_upload(file["path"], request) if file else ""
             if path and (path, source) == (analysis.path, analysis.source):
-                return (gr.skip(),) * 7  # a click on Analyze while it was uploaded has come first, and has taken it
+                return (gr.skip(),) * 7  # Analyze was clicked during the upload, and ``start`` has taken the file
             if analysis.running and source != FILE:
                 raise EmorecError(BUSY)
         if analysis.running:
@@ -81,8 +85,7 @@ class JobHandlers:
     ) -> tuple:
         """Analyze was clicked: check the input, start its job, and show that it waits in the queue.
 
-        What the page shows as chosen is analysed: the file in its field if that names one, although the page may not
-        have told of it yet.
+        The file in the field for files is analysed, also if ``choose_file`` was not called for it yet.
         """
         session = request.session_hash or ""
         if (found := self.service.watched.get(session)) and found[0].running:
@@ -98,9 +101,9 @@ class JobHandlers:
             elif analysis.path and not Path(analysis.path).is_file():
                 analysis = replace(analysis, path="")  # it was removed, and is fetched again
         elif (file and os.path.realpath(file["path"]) != analysis.path) or not Path(analysis.path).is_file():
-            analysis = self._chosen(analysis, file, request)
+            analysis = self._file_of_field(analysis, file, request)
         with user_errors():
-            used = self.service.analyzers.chosen(checkpoint, active)
+            used = self.service.analyzers.choose(checkpoint, active)
             settings = validation.settings(
                 fusion,
                 audio_track=track,
@@ -120,17 +123,19 @@ class JobHandlers:
                 analysis, running=True, problem="", features=None, stored=False, settings=settings, checkpoint=used
             )
             self._begin(analysis, request)
-        # The note about another checkpoint has been followed; one about a wrong name stays with the name.
+        # A note about another checkpoint is done with; one about a wrong name stays beside the name.
         note = "" if (checkpoint or "").strip() == active else gr.skip()
-        # In the player's place may be what was said of another result, as that it has nothing to play.
+        # In place of the player may be a sentence about another result, such as one that has nothing to play.
         player = gr.skip() if analysis.path and analysis.path == before.path else fragments.player(analysis.path)
         waiting = fragments.progress("Waiting for a turn …")
-        # Another recording has other persons, and none of its parts was chosen.
-        other = (gr.skip(),) * 2 if analysis.id == before.id else (gr.update(choices=[ANYONE], value=ANYONE[1]), "")
-        return analysis, new_revision(), note, waiting, *buttons(running=True), player, *other
+        # Another recording has other persons, and is shown whole.
+        person_and_part = (
+            (gr.skip(),) * 2 if analysis.id == before.id else (gr.update(choices=[ANYONE], value=ANYONE[1]), "")
+        )
+        return analysis, new_revision(), note, waiting, *buttons(running=True), player, *person_and_part
 
-    def _chosen(self, analysis: Analysis, file: dict | None, request: gr.Request) -> Analysis:
-        """The file that the field shows, where something else was chosen before, or deleted."""
+    def _file_of_field(self, analysis: Analysis, file: dict | None, request: gr.Request) -> Analysis:
+        """The analysis of the file in the field, if another one was chosen before, or deleted. Raises ``gr.Error``."""
         if not file:
             if analysis.path:
                 raise gr.Error(GONE, print_exception=False)
@@ -141,7 +146,7 @@ class JobHandlers:
             return Analysis(path=self.service.check_upload(file["path"], request), source=FILE)
 
     def _begin(self, analysis: Analysis, request: gr.Request) -> None:
-        """Start the job of a click on Analyze. Not in ``run``, which a page that is loaded again does not ask for."""
+        """Start the job of a click on Analyze; not in ``run``, which a page that is reloaded does not call."""
         service, session = self.service, request.session_hash or ""
         analyzer = service.analyzers.get(analysis.checkpoint)
         fetch = None
@@ -159,7 +164,7 @@ class JobHandlers:
             yield from self._show(*found, request)
 
     def resume(self, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
-        """The page was loaded again: show the progress of the job that its browser has, if there is one."""
+        """The page was reloaded: show the progress of the job of its browser, if there is one."""
         found = self.service.watched.get(request.session_hash or "")
         if found is None or not analysis.running:
             yield (gr.skip(),) * 4
@@ -167,11 +172,11 @@ class JobHandlers:
             yield from self._show(found[0], analysis, request)
 
     def _show(self, job: Job, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
-        """Show the progress of a job until it ends. A page that is closed leaves it to run: it may only be reloaded."""
+        """Show the progress of a job until it ends. It goes on if the page is closed, which may be a reload."""
         service, session = self.service, request.session_hash or ""
         service.watched[session] = job, analysis
-        kept = service.browsers.known(service.browsers.owner(session))
-        with contextlib.closing(watch(job, analysis, stops=not kept)) as updates:  # type: ignore[type-var]
+        may_return = service.browsers.is_known(service.browsers.owner(session))
+        with contextlib.closing(watch(job, analysis, stops=not may_return)) as updates:  # type: ignore[type-var]
             for update in updates:
                 if update is None:
                     yield (gr.skip(),) * 4
@@ -192,24 +197,24 @@ class JobHandlers:
                 yield analysis, revision, words, player
 
     def present(self, job: Job, analysis: Analysis) -> Analysis:
-        """The Analysis of a job that a closed page has left, as it is now."""
+        """The Analysis of a job that a closed page has started, as it is now."""
         return replace(analysis, running=True, path=str(job.path), facts=job.facts, features=None)
 
     def cancel(self, request: gr.Request) -> tuple:
-        """Cancel was clicked; the page until the job has stopped."""
+        """Cancel was clicked: stop the job, and show this until it has stopped."""
         if found := self.service.watched.get(request.session_hash or ""):
             found[0].stop()
         return fragments.progress("Stopping …"), gr.update(interactive=False)
 
     def finish(self, analysis: Analysis, request: gr.Request) -> tuple:
-        """A job has ended: say how."""
+        """A job has ended: show how."""
         session = request.session_hash or ""
         if found := self.service.watched.pop(session, None):
             self.ending[session] = found[0]
         return replace(analysis, running=False), outcome(analysis), *buttons(running=False)
 
     def finish_resumed(self, analysis: Analysis, request: gr.Request) -> tuple:
-        """The page was loaded, and if it found an analysis again, that has ended."""
+        """The analysis that a reloaded page has found again has ended, if there is one."""
         return self.finish(analysis, request) if analysis.running else (gr.skip(),) * 5
 
     def leave(self, request: gr.Request) -> None:
@@ -237,8 +242,8 @@ class JobHandlers:
             fragments.player(None),
             gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown
-            Edited(),
-            Marked(),
+            PeopleEdits(),
+            PageMarkers(),
             *live.emptied(),
             "",  # link
             "",  # faces

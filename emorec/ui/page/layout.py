@@ -18,7 +18,7 @@ from emorec.analyzer import Analyzer
 from emorec.ui import api, fragments
 from emorec.ui.page import (
     controls,
-    inferred,
+    current_timeline,
     kept_edits,
     library,
     library_handlers,
@@ -26,7 +26,7 @@ from emorec.ui.page import (
     marker_panel,
     part_choices,
     recents,
-    recents_handlers,
+    recents_connections,
     recordings,
     result_controls,
     video,
@@ -34,8 +34,8 @@ from emorec.ui.page import (
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.connections import AT_ONCE, MAX_WATCHED, QUIET, connect_inputs
 from emorec.ui.page.handlers import JobHandlers
-from emorec.ui.page.marker_panel import Marked, MarkerHandlers
-from emorec.ui.page.people_handlers import Edited, PeopleHandlers
+from emorec.ui.page.marker_panel import MarkerHandlers, PageMarkers
+from emorec.ui.page.people_handlers import PeopleEdits, PeopleHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.page.result_connections import SAVE, connect_download, connect_results
@@ -44,8 +44,8 @@ from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
 
 MAX_EVENTS = 40  # events that wait in Gradio's queue; more are refused
-QUEUE_SLEEP = 0.02  # seconds between two looks into that queue; Gradio's 0.001 takes 8 % of a core while it is empty
-THREADS = 2 * ANALYSES.total  # of Gradio: for these, and for all other events
+QUEUE_SLEEP = 0.02  # seconds between two checks of that queue; Gradio's 0.001 takes 8 % of a core while it is empty
+THREADS = 2 * ANALYSES.total  # of Gradio: half of them for running analyses, half for all other events
 
 THEME = Base(
     primary_hue=colors.blue,
@@ -77,27 +77,26 @@ SHEETS = (
     "rows.css",
 )
 SCRIPT_FILES = (
-    *(
-        "answers.js",  # before the page asks for anything
-        "page.js",
-        "closing.js",
-        "uploading.js",
-        "panel.js",
-        "address.js",
-        "overview.js",
-        "stretch.js",
-        "minutes.js",
-        "rows.js",
-        "highlights.js",
-        "picture.js",
-        "tooltip.js",
-        "live.js",
-        "recordings.js",
-        "library.js",
-    ),
+    "answers.js",  # first, because it replaces the function with which the page sends requests
+    "page.js",
+    "closing.js",
+    "uploading.js",
+    "panel.js",
+    "address.js",
+    "overview.js",
+    "readout.js",
+    "stretch.js",
+    "minutes.js",
+    "rows.js",
+    "highlights.js",
+    "picture.js",
+    "tooltip.js",
+    "live.js",
+    "recordings.js",
+    "library.js",
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
-COMMENTS = re.compile(r"^\s*//.*\n", re.MULTILINE)  # lines that are nothing else: the browser need not receive them
+COMMENTS = re.compile(r"^\s*//.*\n", re.MULTILINE)  # lines with a comment alone, which the browser does not need
 SCRIPTS = "".join(f"({COMMENTS.sub('', (ASSETS / name).read_text(encoding='utf-8'))})();" for name in SCRIPT_FILES)
 JS = f"() => {{{SCRIPTS}}}"
 
@@ -107,40 +106,40 @@ def build(
 ) -> api.Page:
     """The page over a loaded Analyzer, with its ``service``.
 
-    ``example`` is a clip that visitors may try; ``public`` says that there is a public link to the page; the tab
-    Library shows ``library_folder``. Middleware has to register uploads with ``service.files`` and to report open
-    streams to ``service.presence``.
+    ``example`` is a clip that visitors may try; ``public`` is whether the page has a public link; the tab Library shows
+    ``library_folder``. The server's middleware must register uploads with ``service.files`` and report open streams to
+    ``service.open_pages``.
     """
     service = Service(analyzer, example, public, library=library_folder)
-    # Without ``delete_cache``, which would remove files that are in use still: ``service.files`` knows which are not.
+    # Without ``delete_cache``, which would also remove files that are in use; ``service.files`` removes the others.
     with api.Page(title="emorec", analytics_enabled=False) as page:
         session = SimpleNamespace(
             analysis=gr.State(Analysis()),
             revision=gr.State(0),  # a new value means that there is something else to draw
             timeline=gr.State(),
             active=gr.State(""),  # name of the checkpoint in use
-            tab=gr.Textbox("file", visible=False),  # no State, which only the server can set
+            tab=gr.Textbox("file", visible=False),  # no State, because a script sets it
             rows_shown=gr.State(False),
             minutes_shown=gr.State(False),
-            edited=gr.State(Edited()),  # what the visitor says about the persons
-            marked=gr.State(Marked()),  # the visitor's markers
+            edited=gr.State(PeopleEdits()),  # the visitor's names, joins and divisions of persons
+            marked=gr.State(PageMarkers()),  # the visitor's markers
         )
         parts = _components(analyzer, service, example)
         jobs, results = JobHandlers(service), ResultHandlers(service)
         parts.loaded = page.load
         handlers = RecentsHandlers(service, jobs, RecordingsHandlers(service))
-        resumed, resumed_ended = recents_handlers.connect(parts, session, handlers, QUIET, MAX_WATCHED)
+        resumed, resumed_ended = recents_connections.connect(parts, session, handlers, QUIET, MAX_WATCHED)
         lists = recents.Lists(
             show=handlers.both,
             after_job=handlers.after_job,
-            components=recents_handlers.shown_lists(parts),
+            components=recents_connections.shown_lists(parts),
             resumed=resumed,
         )
         ended = connect_inputs(parts, session, jobs, results, lists)
         part_choices.connect(parts, session, QUIET)
-        current = inferred.Current(service)
+        current = current_timeline.CurrentTimeline(service)
         drawn = connect_results(parts, session, results, PeopleHandlers(service), current)
-        after = functools.partial(current.after, parts=parts, session=session, quiet=QUIET)
+        after = functools.partial(current.click_when_current, parts=parts, session=session, quiet=QUIET)
         marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download, after)
         kept = kept_edits.KeptEdits(service, handlers.recordings)
         kept_edits.connect(session, kept, lists.components[1:], [ended, resumed_ended], AT_ONCE)
@@ -178,7 +177,7 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
             results = result_controls.results()
     faces = controls.markup(elem_id="faces", visible=False)  # before the lists, which are long
     compared = library.comparison()
-    together = recordings.together()
+    combined = recordings.combined_panel()
     recent = recents.panel()
     deletion = result_controls.deletion()
     with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
@@ -193,7 +192,7 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
         player=player,
         status=status,
         results=results,
-        together=together,
+        combined=combined,
         compared=compared,
         recents=recent,
         faces=faces,

@@ -1,4 +1,4 @@
-"""The tab Library on the page: its components, the list of past analyses, and the comparison of several."""
+"""The components and the HTML of the tab Library: the list of past analyses, and the comparison of several."""
 
 import html
 from collections import Counter
@@ -28,8 +28,10 @@ COLUMNS = ("Recording", "Date", "Length", "Persons", "Mostly", "Unsure")
 
 
 def panel() -> SimpleNamespace:
-    """The components in the tab; the script writes what is pressed in the list into ``command``, and what is checked
-    into ``chosen``."""
+    """The components in the tab.
+
+    The script writes the button that is pressed into ``command``, and the boxes that are checked into ``chosen``.
+    """
     with gr.Row(elem_id="library-tools"):
         words = gr.Textbox(
             label="Find",
@@ -49,7 +51,7 @@ def panel() -> SimpleNamespace:
 
 def comparison() -> SimpleNamespace:
     """The components below the tabs: two charts above each other, and the means with their table."""
-    # The style sheet hides it while it is empty; with ``visible``, charts would be drawn before they have a width.
+    # The style sheet hides it while it is empty. With ``visible``, charts would be drawn before they have a width.
     with gr.Column(elem_id="library-compared") as column:
         first_name = gr.HTML(apply_default_css=False, elem_id="library-first-name")
         first = gr.Plot(show_label=False, container=False, elem_id="library-first")
@@ -62,9 +64,11 @@ def comparison() -> SimpleNamespace:
     return SimpleNamespace(column=column, outputs=charts)
 
 
-def listed(entries: Sequence[Entry], notes: Sequence[str], total: int) -> str:
-    """The list of past analyses, of ``total`` in all; the script checks the boxes of those that are compared, and
-    then shows the button below the list that goes to the comparison."""
+def list_html(entries: Sequence[Entry], notes: Sequence[str], total: int) -> str:
+    """The list of past analyses, of ``total`` in all.
+
+    The script checks the boxes of those that are compared, and then shows the button that goes to the comparison.
+    """
     lines = "".join(_line(entry) for entry in entries[:MAX_LISTED])
     head = "".join(f'<th scope="col">{words}</th>' for words in ("<span>Compare</span>", *COLUMNS))
     table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
@@ -105,8 +109,8 @@ def _line(entry: Entry) -> str:
     )
 
 
-def means(found: Sequence[GroupMean], made: Sequence[str]) -> str:
-    """The table of the means of recordings; ``made`` says of each how it was made. Above is what differs in that."""
+def means_html(found: Sequence[GroupMean], made: Sequence[str]) -> str:
+    """The table of the means of recordings; ``made`` are the choices of each, with a note above if they differ."""
     count = len(made)
     if not found:
         return fragments.callout("None of these recordings has evidence.")

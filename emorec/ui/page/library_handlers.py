@@ -1,7 +1,7 @@
-"""What happens in the tab Library: finding, sorting, comparing, and opening a past analysis again.
+"""The handlers of the tab Library: finding, sorting, comparing, and opening a past analysis again.
 
-The script writes "ITEM #NUMBER" to open an item, and a JSON list of those that are checked, into two text fields. An
-item is only looked up among those of the library's folder.
+The script writes "ITEM #NUMBER" to open an item, and a JSON list of the items that are checked, into two text fields.
+Items are only looked up among those of the library's folder, so no other path can be named.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from emorec.library.items import Item
 from emorec.library.stored import name_of
 from emorec.output import charts
 from emorec.output.group_chart import group_chart
-from emorec.output.summary import how_in_full, summary
+from emorec.output.summary import all_choices_in_words, summary
 from emorec.ui import fragments
 from emorec.ui.page import library, stored_choices
-from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot_data
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.service import Service
-from emorec.ui.shelf import found
+from emorec.ui.shelf import search_entries
 
 MAX_COMPARED = 50
 CHANGED = 7 + len(stored_choices.NAMES)  # components that change when an analysis is opened
@@ -50,21 +50,21 @@ class LibraryHandlers:
         self.service = service
 
     def look(self) -> None:
-        """The tab was opened: look what the folder has now, which each typed letter would take too long for."""
+        """The tab was opened: read the folder again, which would take too long after each typed letter."""
         if self.service.shelf is not None:
-            with contextlib.suppress(EmorecError):  # ``show`` says so
+            with contextlib.suppress(EmorecError):  # ``show`` reports it
                 self.service.shelf.entries()
 
     def show(self, words: str | None, order: str) -> str:
-        """The list that fits what was typed."""
+        """The list of the entries that fit the typed words."""
         shelf = self.service.shelf
         if shelf is None:
             return ""
         try:
             entries, notes = shelf.last()
-        except EmorecError:  # its sentence has the path of the folder
+        except EmorecError:  # its sentence would show the path of the folder
             return fragments.callout("The library has no results yet, or its folder cannot be read.")
-        return library.listed(found(entries, words or "", order), notes, len(entries))
+        return library.list_html(search_entries(entries, words or "", order), notes, len(entries))
 
     def open(self, command: str, analysis: Analysis) -> tuple:
         """A name was pressed in the list."""
@@ -87,10 +87,10 @@ class LibraryHandlers:
         return (gr.skip(),) * 6
 
     def _compare(self, chosen: list[str]) -> tuple:
-        """The charts of the first two of the items with the same axis of time, and the means of all.
+        """The charts of the first two items with the same axis of time, and the means of all. Raises EmorecError.
 
-        One that is gone or damaged is left out. The script still names it, for its box may not be in the list any more;
-        only when it is checked does a warning say so.
+        Items that are gone or damaged are left out. The script goes on naming them, because their boxes may not be in
+        the list any more; so the warning comes only when such an item is checked.
         """
         shelf = self.service.shelf
         if shelf is None:
@@ -109,13 +109,17 @@ class LibraryHandlers:
         pair = list(timelines)[:2]
         longest = max(timelines[name].duration for name in pair)
         drawn: list[Any] = []
-        made = {name: how_in_full(timeline) for name, timeline in timelines.items()}
+        made = {name: all_choices_in_words(timeline) for name, timeline in timelines.items()}
         for name in pair:
-            drawn += [library.heading(names[name], made[name]), plot(_chart(timelines[name], longest))]
+            drawn += [library.heading(names[name], made[name]), plot_data(_chart(timelines[name], longest))]
         drawn += ["", None] * (2 - len(pair))
         figures = means([summary(timeline) for timeline in timelines.values()])
         bars = [(one.measure, one.mean, one.low, one.high) for one in figures]
-        return *drawn, library.means(figures, [*made.values()]), plot(group_chart(bars).to_dict(validate=False))
+        return (
+            *drawn,
+            library.means_html(figures, [*made.values()]),
+            plot_data(group_chart(bars).to_dict(validate=False)),
+        )
 
     def _open(self, item: Item, analysis: Analysis) -> tuple:
         """Show a past analysis: from its features and with its choices if they are still here, else from its rows."""
@@ -133,18 +137,18 @@ class LibraryHandlers:
         controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
         person, note = gr.update(choices=[ANYONE], value=ANYONE[1]), FIXED
         if features and timeline:
-            (*controls, person), note = stored_choices.of(timeline.choices, features, timeline.names)
+            (*controls, person), note = stored_choices.control_updates(timeline.choices, features, timeline.names)
         elif features:
-            (*controls, person), note = stored_choices.of({}, features)[0], NO_ROWS
+            (*controls, person), note = stored_choices.control_updates({}, features)[0], NO_ROWS
         length = timeline.duration if timeline else features.duration if features else 0.0
-        said = OPENED.format(name=name, length=fragments.clock(length))
-        said = html.escape(f"{said} {note}".strip())
+        opened_words = OPENED.format(name=name, length=fragments.clock(length))
+        words = html.escape(f"{opened_words} {note}".strip())
         return (
             opened,
             new_revision(),
             NO_PLAYER,
-            f'<div class="words" role="status" data-opened="{html.escape(item.name)}">{said}</div>',
-            Edited(),  # what was said about the persons of another recording
+            f'<div class="words" role="status" data-opened="{html.escape(item.name)}">{words}</div>',
+            PeopleEdits(),  # without those of another recording
             person,
             "",  # the part that was shown of another recording
             *controls,
@@ -153,7 +157,7 @@ class LibraryHandlers:
     def _features(self, item: Item) -> Features | None:
         """The stored features of an item, None if they are gone or not for this visitor.
 
-        They hold pictures of faces, which the folder does not; only a page that shares its store may show them.
+        They contain pictures of faces, unlike the folder, so only a page with a shared store may show them.
         """
         key, model = item.media.get("features"), self.service.analyzers.default.model
         if not key or not self.service.shared_cache or item.media.get("model") != model.fingerprint:
@@ -176,11 +180,11 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LibraryH
     at_once: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_last"} | quiet
     words = [tab.words, tab.order]
     gr.on([tab.words.change, tab.order.change], handlers.show, words, tab.listed, **at_once)
-    # The list after a look is that of the words which are typed by then.
+    # The words may have changed while the folder was read.
     looked = parts.inputs.tabs["library"].select(handlers.look, None, None, **at_once)
     looked.then(handlers.show, words, tab.listed, **at_once)
     current = [session.analysis, session.revision, parts.player, parts.status, session.edited, parts.choices.person]
     current += [parts.results.part, *(getattr(parts.choices, name) for name in stored_choices.NAMES)]
     tab.command.change(handlers.open, [tab.command, session.analysis], current, **at_once)
-    # One after the other, so that the last choice is the one that is shown.
+    # Not at once, but one after the other, so that the page shows the last choice.
     tab.chosen.change(handlers.compare, tab.chosen, parts.compared.outputs, **at_once)

@@ -1,6 +1,7 @@
-"""The tab Live: the camera and the microphone of the visitor, the reading of this moment, and the last minute.
+"""The tab Live: the visitor's camera and microphone, the current emotion in words, and the chart of the last minute.
 
-``assets/live.js`` opens the devices and sends what they give to ``emorec.ui.live_route``; the chart comes from here.
+``assets/live.js`` opens the devices and sends pictures and sound to ``emorec.ui.live_route``; the chart comes from
+here.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from emorec.output import charts
 from emorec.ui import fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
-from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision, plot_data
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
 
@@ -36,7 +37,7 @@ PRIVACY = (
 )
 NO_PLAYER = '<div class="empty">A live session keeps no film and no sound, so there is nothing to play.</div>'
 SAVED = "Saved {time} of the live session; its timeline is below."
-# By the word that the script gives for what went wrong.
+# Sentences by the word with which the script reports a problem.
 PROBLEMS = {
     "denied": (
         "The browser does not let this page use the camera or the microphone; allow them beside the address, and press "
@@ -54,7 +55,7 @@ STOP = "() => { window.emorecLive.stop(); }"
 
 def panel() -> SimpleNamespace:
     """The components of the tab."""
-    # Nothing is ever assigned to the view: the browser would lose its stream.
+    # The view must never get a new value, because the browser would lose its stream.
     gr.HTML(VIEW, apply_default_css=False, elem_id="live-view")
     with gr.Row(elem_id="live-buttons"):
         start = gr.Button("Start", variant="primary", min_width=60, elem_id="live-start")
@@ -77,18 +78,18 @@ class LiveHandlers:
         self.service = service
 
     def start(self, problem: str, checkpoint: str, active: str, request: gr.Request) -> tuple:
-        """The script has opened the devices, or says why not: begin a session."""
+        """The script has opened the devices: begin a session; or it reports a ``problem``."""
         if problem:
             return fragments.callout(PROBLEMS.get(problem, PROBLEMS["missing"])), *_buttons(running=False)
         visitor = Visitor.of(request)
         name = f"live {datetime.now():%Y-%m-%d %H.%M}"
         with user_errors():
-            used = self.service.analyzers.chosen(checkpoint, active)
+            used = self.service.analyzers.choose(checkpoint, active)
             self.service.live.start(visitor, self.service.analyzers.get(used), used, name)
         return _note(PRIVACY, visitor.session), *_buttons(running=True)
 
     def stop(self, request: gr.Request) -> tuple:
-        """Stop was clicked: what is known is kept, for Save."""
+        """Stop was clicked: keep what is known, for Save."""
         known = self.service.live.stop(request.session_hash or "")
         return _note(PRIVACY), *_buttons(running=False, known=known)
 
@@ -103,21 +104,21 @@ class LiveHandlers:
             return gr.skip(), *_buttons(running=False)
         state = (gr.skip(),) * 4 if running else _buttons(running=False, known=True)
         if not len(timeline):
-            return plot(charts.empty_spec()), *state
+            return plot_data(charts.empty_spec()), *state
         # The rest of the first minute is shown as not analysed yet.
         shown = replace(timeline, duration=max(timeline.duration, SPAN), complete=False)
-        return plot(charts.timeline_spec(shown, style)), *state
+        return plot_data(charts.timeline_spec(shown, style)), *state
 
     def save(self, analysis: Analysis, request: gr.Request) -> tuple:
         """Save was clicked: what is known becomes a result like any other."""
         if analysis.running:
-            # The running job writes the analysis that the page shows, and what is saved would be lost in it.
+            # The running job replaces the analysis that the page shows, so the saved one would be lost.
             gr.Warning(BUSY)
             return *(gr.skip(),) * 7, *self.stop(request)
         try:
             features, checkpoint = self.service.live.save(request.session_hash or "")
         except EmorecError as error:
-            # The script has closed the devices: the buttons are those of a session that has ended.
+            # The script has closed the devices already, so the session has ended.
             gr.Warning(html.escape(str(error)))
             return *(gr.skip(),) * 7, *self.stop(request)
         words = html.escape(SAVED.format(time=fragments.clock(features.duration)))
@@ -127,7 +128,7 @@ class LiveHandlers:
             new_revision(),
             f'<div class="words" role="status">{words}</div>{notes}',
             NO_PLAYER,
-            Edited(),  # what was said about the persons of an earlier session
+            PeopleEdits(),  # without those of an earlier session
             gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown of another recording
             _note(PRIVACY),

@@ -1,4 +1,4 @@
-"""Markers of a visitor's own: a file of times and labels, drawn in the chart, and the mean timeline around them."""
+"""The visitor's markers: a file of times and labels, drawn in the chart, and the mean timeline around them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emorec.annotation import Marker
 from emorec.errors import EmorecError, listed
 from emorec.inference.timeline import Timeline
 from emorec.output import markers as marker_output
-from emorec.output import tables
+from emorec.output import result_names
 from emorec.output.markers import AnyTimeline
 from emorec.ui.api import user_errors
 from emorec.ui.page.analysis import Analysis
@@ -33,8 +33,8 @@ MAX_LABELS = 6  # that are named below the chart
 
 
 @dataclass(frozen=True)
-class Marked:
-    """The markers of the ``Analysis`` with the name ``id``; they count for no other one."""
+class PageMarkers:
+    """The markers of the ``Analysis`` with this ``id``; for any other analysis there are none."""
 
     id: str = ""
     markers: tuple[Marker, ...] = ()
@@ -50,7 +50,7 @@ class Marked:
 
 
 def markers() -> SimpleNamespace:
-    """The buttons for markers, and what is said of them."""
+    """The buttons for markers, and a caption."""
     with gr.Row(elem_id="markers"):
         load = gr.UploadButton("Add markers", size="sm", min_width=90, elem_id="load-markers")
         around = gr.Button(
@@ -67,40 +67,40 @@ class MarkerHandlers:
     def __init__(self, service: Service):
         self.service = service
 
-    def load(self, file: Any, analysis: Analysis, timeline: Timeline | None, request: gr.Request) -> Marked:
+    def load(self, file: Any, analysis: Analysis, timeline: Timeline | None, request: gr.Request) -> PageMarkers:
         """A file of markers was uploaded."""
         with user_errors():
             given = file[0] if isinstance(file, list) and file else file
             if not isinstance(given, dict) or timeline is None or analysis.features is None:
                 raise EmorecError(NOTHING_YET)
             path = self.service.check_upload(given["path"], request)
-            markers = marker_output.of(path)
-            marker_output.with_markers(timeline, markers)  # not if all of them lie outside
-            return Marked(analysis.id, markers)
+            markers = marker_output.parse_markers(path)
+            marker_output.with_markers(timeline, markers)  # raises EmorecError if all of them are outside
+            return PageMarkers(analysis.id, markers)
 
-    def remove(self, analysis: Analysis) -> Marked:
+    def remove(self, analysis: Analysis) -> PageMarkers:
         """The markers were removed."""
-        return Marked(analysis.id)
+        return PageMarkers(analysis.id)
 
-    def show(self, analysis: Analysis, marked: Marked, timeline: Timeline | None) -> tuple:
-        """After a redraw: what is said of the markers, and whether there are some to average over and to remove."""
-        given, found = marked.of(analysis), timeline.markers if timeline else ()
-        labels = [html.escape(files.shown(label)) for label in dict.fromkeys(each.label for each in found)]
-        count = f"{len(found)} marker{'s' if len(found) > 1 else ''}"
-        words = f"{count} in the chart: {listed(labels, MAX_LABELS)}." if found else HOW
-        if found and len(given) > len(found):
-            words += f" {OUTSIDE.format(count=len(given) - len(found), all=len(given))}"
-        shown = gr.update(visible=bool(found))
+    def show(self, analysis: Analysis, marked: PageMarkers, timeline: Timeline | None) -> tuple:
+        """After a redraw: the caption, and whether the buttons are shown that average and remove markers."""
+        given, drawn = marked.of(analysis), timeline.markers if timeline else ()
+        labels = [html.escape(files.shown(label)) for label in dict.fromkeys(each.label for each in drawn)]
+        count = f"{len(drawn)} marker{'s' if len(drawn) > 1 else ''}"
+        words = f"{count} in the chart: {listed(labels, MAX_LABELS)}." if drawn else HOW
+        if drawn and len(given) > len(drawn):
+            words += f" {OUTSIDE.format(count=len(given) - len(drawn), all=len(given))}"
+        shown = gr.update(visible=bool(drawn))
         return f'<p class="caption" role="status">{words}</p>', shown, shown
 
-    def around(self, analysis: Analysis, timeline: Timeline | None, marked: Marked, request: gr.Request) -> str:
+    def around(self, analysis: Analysis, timeline: Timeline | None, marked: PageMarkers, request: gr.Request) -> str:
         """The mean timeline around the markers as a download."""
         session, own = request.session_hash or "", self.service.files
         with user_errors(), own.new_download(session) as folder:
             if timeline is None:
                 raise EmorecError(NOTHING_YET)
-            averages = marker_output.around(marked.on(analysis, timeline))
-            file = folder / tables.file_name(analysis.name, timeline, SUFFIX)
+            averages = marker_output.average_around(marked.on(analysis, timeline))
+            file = folder / result_names.file_name(analysis.name, timeline, SUFFIX)
             files.write(file, marker_output.csv_text(averages).encode())
         return str(file)
 
@@ -114,8 +114,10 @@ def connect(
     connect_download: Callable[[Callable[..., Any], Any, list[Any], gr.File], None],
     current_after: Callable[[gr.Button], Callable[..., Any]],
 ) -> None:
-    """Connect the buttons; ``drawn`` is the event after which they are shown anew, ``current_after`` makes the timeline
-    current after a click on a button."""
+    """Connect the buttons.
+
+    ``drawn`` is the event after each redraw; ``current_after`` makes the timeline current after a click on a button.
+    """
     panel = parts.results.markers
     # Not preprocessed: the handler first checks whose the file is.
     panel.load.upload(

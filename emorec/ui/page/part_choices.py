@@ -1,8 +1,6 @@
-"""What is chosen before Analyze: the part of the recording, its tracks, the channel of its sound, and a turn of its
-picture.
+"""The choices before Analyze: the part of the recording, its tracks, the channel of its sound, and its rotation.
 
-If a file has several tracks of a kind, they are listed with their language and codec; otherwise there is nothing to
-choose, and nothing is shown.
+Tracks are listed with their language and codec, and only if a file has several of a kind.
 """
 
 import contextlib
@@ -22,7 +20,7 @@ from emorec.ui.wording import TURN
 CHANNELS = (("Mix", "mix"), ("Left", "left"), ("Right", "right"), ("Split: one voice each", "split"))
 ROTATIONS = (("As recorded", 0), ("90°", 90), ("180°", 180), ("270°", 270))
 AUTOMATIC = {"audio": "Automatic: one with speech", "video": "Automatic: one with a face"}
-# ISO 639-2, of the languages that recordings name most; others are shown as they are written in the file.
+# Names of common languages by ISO 639-2 code; other codes are shown as they are in the file.
 LANGUAGES = {
     **{"ara": "Arabic", "chi": "Chinese", "zho": "Chinese", "cze": "Czech", "ces": "Czech", "dan": "Danish"},
     **{"dut": "Dutch", "nld": "Dutch", "eng": "English", "fin": "Finnish", "fre": "French", "fra": "French"},
@@ -33,7 +31,7 @@ LANGUAGES = {
     **{"tur": "Turkish", "ukr": "Ukrainian", "vie": "Vietnamese", "amh": "Amharic"},
 }
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
-# The place of the player; without a player the field stays as it is.
+# Puts the position of the player into the field; without a player the field does not change.
 NOW = "(given) => window.emorecNow() ?? given"
 
 
@@ -61,7 +59,7 @@ def part_choices() -> dict[str, Component]:
         min_width=200,
         elem_id="rotate",
     )
-    kinds = gr.HTML(apply_default_css=False, elem_id="kinds")  # what the file has, for the style sheet
+    kinds = gr.HTML(apply_default_css=False, elem_id="kinds")  # which kinds of tracks the file has, for the style sheet
     return {
         "channel": channel,
         "rotate": rotate,
@@ -89,7 +87,7 @@ def show_tracks(analysis: Analysis) -> tuple:
     """Updates of the tracks to choose from, and what kinds of tracks there are, for the style sheet."""
     found: list[Track] = []
     if analysis.path:
-        # Analyze says what is wrong with a file that cannot be read.
+        # Errors are ignored here, because Analyze reports them.
         with contextlib.suppress(EmorecError), PROBES:
             found = sandbox.track_list(analysis.path)
     kinds = {track.kind for track in found}

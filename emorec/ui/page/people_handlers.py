@@ -1,4 +1,4 @@
-"""What happens in the panel of people: naming, joining and dividing persons, all from stored features.
+"""The handlers of the panel of people: naming, joining and dividing persons, all from stored features.
 
 Each handler takes the values of components and returns new ones; ``result_connections`` names these components.
 """
@@ -24,15 +24,15 @@ from emorec.ui.api import user_errors
 from emorec.ui.page.analysis import MAX_PERSONS, Analysis
 from emorec.ui.service import Service
 
-MAX_STRETCHES = 200  # that are offered; the longest ones
+MAX_STRETCHES = 200  # in the list of stretches; the longest ones
 NOTHING_YET = "There is nobody to save yet; analyse a recording with faces first."
 NO_OTHER = "Choose the other person first."
 Choices = list[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
-class Edited:
-    """What a visitor says about the persons of the ``Analysis`` with the name ``id``; it counts for no other one."""
+class PeopleEdits:
+    """The visitor's names, joins and divisions of persons in the ``Analysis`` with this ``id``, and in no other one."""
 
     id: str = ""
     people: People = NOBODY
@@ -46,7 +46,7 @@ class Edited:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What the panel shows: the ``id`` of the analysis, and the number and the name of the person ``who`` is chosen."""
+    """What the panel shows: the ``id`` of the analysis, and number (``who``) and name of the chosen person."""
 
     id: str = ""
     who: int | None = None
@@ -62,17 +62,18 @@ class PeopleHandlers:
     def show(
         self,
         analysis: Analysis,
-        edited: Edited,
+        edited: PeopleEdits,
         who: int | None,
         other: int | None = None,
         chosen: list[str] | None = None,
         shown: Shown = Shown(),
     ) -> tuple:
-        """The panel after a redraw: whether it is there, the cards, the choices of the chosen person, of which
-        ``other`` and ``chosen`` stay if they are still offered, the name, and what it shows.
+        """The panel after a redraw: its visibility, the cards, the choice of a person, those of another person and of
+        stretches, the name, and what the panel shows now.
 
-        ``shown`` is what it showed before: of what was chosen for another analysis nothing stays. The field of the
-        name, in which somebody may be typing, changes only with the name itself.
+        ``other`` and ``chosen`` stay if they are still offered. ``shown`` is what the panel showed before; choices that
+        were made for another analysis do not stay. The field of the name changes only with the name, because the
+        visitor may be typing in it.
         """
         features = edited.features(analysis)
         if features is None or not features.persons:
@@ -90,11 +91,11 @@ class PeopleHandlers:
         updates = _choices(features, who, other, chosen)
         for update, before in zip(updates, (other, chosen or []), strict=True) if same else ():
             if update["value"] == before:
-                del update["value"]  # the visitor may have chosen anew while this was on its way
+                del update["value"]  # the visitor may have made another choice meanwhile
         listed = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
         cards = fragments.people(_cards(features))
         name = features.people.names().get(who, "")
-        stays = same and (who != shown.who or name == shown.name)  # ``choose`` fills it for another person
+        stays = same and (who != shown.who or name == shown.name)  # for another person, ``choose`` fills the field
         return (
             gr.update(visible=True),
             cards,
@@ -104,26 +105,28 @@ class PeopleHandlers:
             Shown(id=analysis.id, who=who, name=name),
         )
 
-    def choose(self, analysis: Analysis, edited: Edited, who: int | None) -> tuple:
-        """Another person was chosen: the name, and who and what can be chosen to join and to divide."""
+    def choose(self, analysis: Analysis, edited: PeopleEdits, who: int | None) -> tuple:
+        """Another person was chosen: the name, and the choices of a person to join and of stretches to divide."""
         features = edited.features(analysis)
         if features is None or who not in features.persons:
             return "", *_nobody()
         return features.people.names().get(who, ""), *_choices(features, who)
 
-    def rename(self, analysis: Analysis, edited: Edited, who: int | None, name: str) -> Edited:
+    def rename(self, analysis: Analysis, edited: PeopleEdits, who: int | None, name: str) -> PeopleEdits:
         """A name was typed."""
         return self._edit(analysis, edited, lambda features: people_edits.renamed(features, _chosen(who), name.strip()))
 
-    def join(self, analysis: Analysis, edited: Edited, who: int | None, other: int | None) -> tuple[Edited, int]:
-        """Two persons are one, with the number of the other, who is chosen then."""
+    def join(
+        self, analysis: Analysis, edited: PeopleEdits, who: int | None, other: int | None
+    ) -> tuple[PeopleEdits, int]:
+        """Two persons are joined under the number of the other one, who becomes the chosen person."""
         if other is None:
             raise gr.Error(NO_OTHER, print_exception=False)
         joined = self._edit(analysis, edited, lambda features: people_edits.joined(features, _chosen(who), other))
         return joined, other
 
-    def divide(self, analysis: Analysis, edited: Edited, who: int | None, chosen: list[str] | None) -> Edited:
-        """Some stretches of a person show somebody else."""
+    def divide(self, analysis: Analysis, edited: PeopleEdits, who: int | None, chosen: list[str] | None) -> PeopleEdits:
+        """Some stretches of a person show another person: divide them."""
 
         def edit(features: Features) -> People:
             found = people_edits.offered(features, _chosen(who))
@@ -132,11 +135,13 @@ class PeopleHandlers:
 
         return self._edit(analysis, edited, edit)
 
-    def reset(self, analysis: Analysis) -> tuple[Edited, str]:
-        """Everybody is as found again, without a name."""
-        return Edited(analysis.id), ""
+    def reset(self, analysis: Analysis) -> tuple[PeopleEdits, str]:
+        """Undo all: persons are as they were found, without names."""
+        return PeopleEdits(analysis.id), ""
 
-    def load(self, file: dict | list | None, analysis: Analysis, edited: Edited, request: gr.Request) -> Edited:
+    def load(
+        self, file: dict | list | None, analysis: Analysis, edited: PeopleEdits, request: gr.Request
+    ) -> PeopleEdits:
         """A names file was uploaded."""
         with user_errors():
             given = file[0] if isinstance(file, list) and file else file
@@ -146,25 +151,25 @@ class PeopleHandlers:
             used, notes = people_file.used(people_file.read(path), analysis.features)
         for note in notes:
             gr.Warning(html.escape(note))
-        return Edited(analysis.id, used.people)
+        return PeopleEdits(analysis.id, used.people)
 
-    def save(self, analysis: Analysis, edited: Edited, request: gr.Request) -> str:
+    def save(self, analysis: Analysis, edited: PeopleEdits, request: gr.Request) -> str:
         """The names file as a download."""
         features = edited.features(analysis)
         if features is None or not features.persons:
             raise gr.Error(NOTHING_YET, print_exception=False)
         session, own = request.session_hash or "", self.service.files
         with user_errors(), own.new_download(session) as folder:
-            file = folder / f"{names.plain(analysis.name)}{people_file.SUFFIX}"
+            file = folder / f"{names.file_stem(analysis.name)}{people_file.SUFFIX}"
             people_file.write(features, file)
         return str(file)
 
-    def _edit(self, analysis: Analysis, edited: Edited, edit: Callable[[Features], People]) -> Edited:
+    def _edit(self, analysis: Analysis, edited: PeopleEdits, edit: Callable[[Features], People]) -> PeopleEdits:
         with user_errors():
             features = edited.features(analysis)
             if features is None:
                 raise EmorecError(NOTHING_YET)
-            return Edited(analysis.id, edit(features))
+            return PeopleEdits(analysis.id, edit(features))
 
 
 def _chosen(who: int | None) -> int:

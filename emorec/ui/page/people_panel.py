@@ -8,7 +8,7 @@ from emorec.ui.page.people_handlers import Shown
 
 
 def people() -> SimpleNamespace:
-    """The panel of people: who was seen, and what can be said about them."""
+    """The panel of people: the persons of the recording, and the buttons to name, join and divide them."""
     with gr.Accordion("People", open=False, visible=False, elem_id="people") as panel:
         cards = gr.HTML(apply_default_css=False, elem_id="cards")
         with gr.Row():

@@ -1,4 +1,4 @@
-"""What the page says while a job runs, and when it has ended."""
+"""The progress of a job as the page shows it, and how it has ended."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def watch(job: Job, analysis: Analysis, stops: bool = True) -> Iterator[tuple[An
 
     Closing the generator stops the job if ``stops``; the features that it has extracted are kept.
     """
-    began = job.began  # not now: a page that is loaded again finds a job that has run for some time
+    began = job.began  # not now, because the job of a page that is reloaded has run for some time
     updated = time.monotonic()
     first: tuple[float, float] | None = None  # when the first features came (s), and how far they went (s)
     ahead = 0
@@ -100,5 +100,5 @@ def outcome(analysis: Analysis) -> str:
     warnings = "".join(fragments.callout(note) for note in features.notes) if features else ""
     if features and analysis.pictures_ignored:
         warnings += fragments.callout(SOUND_ONLY)
-    said = f'<div class="words" role="status">{words}</div>' if words else ""
-    return f"{said}{problem}{warnings}"
+    status = f'<div class="words" role="status">{words}</div>' if words else ""
+    return f"{status}{problem}{warnings}"

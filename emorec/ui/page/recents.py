@@ -1,4 +1,4 @@
-"""The list of recent analyses of this browser on the page."""
+"""The components and the HTML of the list of recent analyses, and the scripts about other pages of the browser."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ KEPT = (
     "Kept for this browser alone, with names and markers, for an hour after it was last used here, or until the "
     "program is started again. Delete takes one away, with its recording and all that was read from it."
 )
-# Sent when the page is loaded: the browser's token, which is made at the first visit. Without local storage, which
-# browsers refuse to some framed pages, it is empty, and nothing survives a reload.
+# Returns the token of the browser when the page is loaded, and makes it at the first visit. Without local storage,
+# which browsers refuse to some framed pages, it is empty, and nothing survives a reload.
 TOKEN = """() => {
   try {
     const hex = (byte) => byte.toString(16).padStart(2, "0");
@@ -30,7 +30,8 @@ TOKEN = """() => {
     return [token];
   } catch { return [""]; }
 }"""
-# Sent to the other pages of the browser once the server knows which of them are in doubt; see assets/closing.js.
+# Asks the other pages of the browser whether they are open, once the server knows which are in doubt; see
+# assets/closing.js.
 ASK = """() => {
   try {
     const others = new BroadcastChannel("emorec-pages");
@@ -39,7 +40,7 @@ ASK = """() => {
   } catch {}
 }"""
 
-# Sent to them after a deletion: what they show is deleted too, so they load themselves again.
+# Tells the other pages of the browser about a deletion, so that they reload: what they show is deleted too.
 DELETED = """() => {
   try {
     const others = new BroadcastChannel("emorec-pages");
@@ -51,10 +52,10 @@ DELETED = """() => {
 
 @dataclass(frozen=True, kw_only=True)
 class Lists:
-    """The lists of recordings and of recent analyses: ``show`` returns the new values of their
-    ``components``; ``after_job`` does the same after the job of the page has ended.
+    """The lists of recordings and of recent analyses.
 
-    ``resumed`` is the event that shows the analysis that was found again after a reload.
+    ``show`` returns the new values of their ``components``, and so does ``after_job`` after the job of the page has
+    ended. ``resumed`` is the event that shows an analysis which was found again after a reload.
     """
 
     show: Callable[..., tuple]
@@ -73,13 +74,13 @@ def panel() -> SimpleNamespace:
 
 
 def answer(number: str, session: str, full: bool = False) -> str:
-    """The HTML that tells the scripts that a request was answered, the name of the page's session, and whether the list
-    of recordings is full."""
+    """The HTML from which the scripts read the number of the answered request, the session of the page, and whether the
+    list of recordings is full."""
     given = f'data-ack="{html.escape(number)}" data-session="{html.escape(session)}"'
     return f"<i hidden {given}{' data-full' if full else ''}></i>"
 
 
-def listed(found: Sequence[Recent]) -> str:
+def list_html(found: Sequence[Recent]) -> str:
     """The HTML of the list, the latest first, at most MAX_LISTED analyses; "" if there are none."""
     if not found:
         return ""

@@ -1,7 +1,7 @@
-"""What happens when the page is loaded, and with the list of recent analyses: open, delete one, delete all.
+"""The handlers of a page that is loaded, and of the list of recent analyses: open, delete one, delete all.
 
-A script writes what was pressed into a text field as "DO NAME #NUMBER"; the number makes each request a new one, and
-the answer repeats it, so that the script sends one after the other.
+A script writes what was pressed into a text field as "DO NAME #NUMBER". The number makes each request different from
+the last one, and the answer repeats it, so that the script sends one request after the other.
 """
 
 import html
@@ -9,7 +9,6 @@ import json
 import secrets
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -19,22 +18,20 @@ from emorec.ui import fragments
 from emorec.ui.page import kept_edits, recents, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.handlers import JobHandlers, buttons
-from emorec.ui.page.marker_panel import Marked
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.marker_panel import PageMarkers
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.recordings import Figures
 from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
-from emorec.ui.page.result_connections import SAVE
 from emorec.ui.server import log
 from emorec.ui.service import Service
 from emorec.ui.sessions.recents import Recent
 
 OPENED = "Opened {name}, analysed before: {length}."
 NO_FILE = '<div class="empty">The recording itself is not kept any more; what was read from it is.</div>'
-STOPS_WITHIN = 30.0  # seconds; a job looks whether it was stopped after every segment
+STOPS_WITHIN = 30.0  # seconds; a job checks after every segment whether it was stopped
 POLL = 0.2
 LISTS = 1 + LIST  # values of ``both``
 CHANGED = 9 + len(stored_choices.NAMES)  # components that change when an analysis is opened
-LOADED = "() => { document.body.dataset.loaded = ''; }"  # nothing of the load is under way any more
 FAILED = "Something went wrong that should not have; the log of the program says what. Try again."
 WRONG = "The page sent something that it should not; load it again."
 
@@ -49,7 +46,7 @@ class RecentsHandlers:
         """The page was loaded: show what this browser has, and take over the analysis that it left."""
         session, service = request.session_hash or "", self.service
         owner = service.browsers.enter(session, token)
-        if owner == session:  # without a token it cannot come back, but has its lists
+        if owner == session:  # without a token a reload finds nothing again, but the page still needs lists
             owner = service.browsers.enter(session, secrets.token_hex(32))
         service.files.use(session)
         shown: tuple = (gr.skip(),) * 7
@@ -62,11 +59,15 @@ class RecentsHandlers:
                 words = fragments.progress("Finding the analysis again …")
                 shown = analysis, new_revision(), player, words, *buttons(running=True)
                 break
-        return recents.answer("0", session), *shown, *self.both(request)  # it is known whose page it is
+        return (
+            recents.answer("0", session),
+            *shown,
+            *self.both(request),
+        )  # not earlier, because the lists are those of the browser
 
     def listed(self, request: gr.Request) -> str:
         """The list of recent analyses."""
-        return recents.listed(self.service.memory.of(request.session_hash or ""))
+        return recents.list_html(self.service.memory.recent_analyses(request.session_hash or ""))
 
     def both(self, request: gr.Request) -> tuple:
         """Both lists, as ``shown_lists`` names their components."""
@@ -74,16 +75,18 @@ class RecentsHandlers:
 
     def _recents(self, request: gr.Request) -> str:
         listed = self.listed(request)
-        self._sent(request)["recents"] = hash(listed)
+        self._digests(request)["recents"] = hash(listed)
         return listed
 
-    def _sent(self, request: gr.Request) -> dict[str, int]:
+    def _digests(self, request: gr.Request) -> dict[str, int]:
         session = request.session_hash or ""
-        return self.recordings.batch(session).sent.setdefault(session, {})
+        return self.recordings.batch(session).digests.setdefault(session, {})
 
     def after_job(self, request: gr.Request) -> tuple:
-        """A job was stopped or has ended: ``both``, once what it has read is stored and in the list; nothing without
-        one, because the lists may change meanwhile."""
+        """A job was stopped or has ended: ``both``, once its features are stored and in the list.
+
+        Without a job nothing changes, because the lists may have changed meanwhile.
+        """
         job = self.jobs.ending.pop(request.session_hash or "", None)
         if job is None:
             return (gr.skip(),) * LISTS
@@ -93,14 +96,14 @@ class RecentsHandlers:
         return self.both(request)
 
     def tick(self, request: gr.Request) -> tuple:
-        """Some time has passed: ``both``, without what the page shows already."""
-        before = self._sent(request).get("recents")
+        """The timer ticks: ``both``, but without what the page shows already."""
+        before = self._digests(request).get("recents")
         listed = self._recents(request)
         shown = self.recordings.tick(request)
         return gr.skip() if before == hash(listed) else listed, *shown
 
     def do(self, command: str, analysis: Analysis, request: gr.Request) -> tuple:
-        """Something was pressed in one of the lists, or files have been uploaded."""
+        """A button of one of the lists was pressed, or files have been uploaded."""
         words, _, number = (command or "").rpartition(" #")
         what, _, rest = words.partition(" ")
         session = request.session_hash or ""
@@ -111,7 +114,7 @@ class RecentsHandlers:
             elif what == "forget":
                 changed = self._forget(session, [self.service.memory.get(session, rest)], analysis)
             elif what == "forget-all":
-                changed = self._forget(session, self.service.memory.of(session), analysis)
+                changed = self._forget(session, self.service.memory.recent_analyses(session), analysis)
             elif what in ("add", "join"):
                 self.recordings.add(_files(rest), request, joins=what == "join")
             elif what == "cancel":
@@ -127,8 +130,10 @@ class RecentsHandlers:
         return recents.answer(number, session, full), *changed, *self.both(request)
 
     def _open(self, session: str, what: str, name: str, analysis: Analysis) -> tuple:
-        """Show a recent analysis, or a recording of the list, from its stored features; the latter with the choices of
-        its line, to which the controls are set."""
+        """Show a recent analysis ("open"), or a recording of the list ("show"), from its stored features.
+
+        For a recording of the list, the controls are set to the choices of its line. Raises EmorecError.
+        """
         if analysis.running:
             raise EmorecError(BUSY)
         item = self.recordings.batch(session).get(name) if what == "show" else None
@@ -147,25 +152,25 @@ class RecentsHandlers:
             settings=recent.settings,
         )
         self.service.files.use(session)
-        edited, marked = kept_edits.of(self.service.memory.said(session, recent.key), opened)
-        said = html.escape(OPENED.format(name=recent.name, length=fragments.clock(recent.until)))
+        edited, marked = kept_edits.edits_of_page(self.service.memory.edits(session, recent.key), opened)
+        words = html.escape(OPENED.format(name=recent.name, length=fragments.clock(recent.until)))
         notes = "".join(fragments.callout(note) for note in features.notes)
         controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
         person = gr.update(choices=[ANYONE], value=ANYONE[1])
         if item and item.choices:
-            (*controls, person), _ = stored_choices.of(item.choices.inference, features)  # the page offers all of them
+            (*controls, person), _ = stored_choices.control_updates(
+                item.choices.inference, features
+            )  # the page offers all of them
         return (
             opened,
             new_revision(),
             fragments.player(recent.path) if there else NO_FILE,
-            f'<div class="words" role="status" data-opened="{recent.id}-{time.time_ns()}">{said}</div>{notes}',
+            f'<div class="words" role="status" data-opened="{recent.id}-{time.time_ns()}">{words}</div>{notes}',
             edited,
             person,
             "",  # the part that was shown of another recording
             marked,
-            None
-            if there
-            else gr.skip(),  # the field for files names another one; without a recording, Analyze takes it
+            None if there else gr.skip(),  # without the recording, Analyze takes the file in the field for files
             *controls,
         )
 
@@ -183,68 +188,7 @@ class RecentsHandlers:
             return (gr.skip(),) * CHANGED
         empty = fragments.player(None)
         person, kept = gr.update(choices=[ANYONE], value=ANYONE[1]), [gr.skip()] * len(stored_choices.NAMES)
-        return Analysis(), new_revision(), empty, "", Edited(), person, "", Marked(), None, *kept
-
-
-def connect(
-    parts: SimpleNamespace, session: SimpleNamespace, handlers: RecentsHandlers, quiet: dict[str, Any], watched: int
-) -> tuple[Any, Any]:
-    """Connect both lists; ``quiet`` are settings of every event, ``watched`` is how many jobs are watched at once.
-
-    Returns the event that shows the analysis that was found again, and the one after that has ended and is listed.
-    """
-    several, together = parts.inputs.several, parts.together
-    choices, player, jobs, recordings = parts.choices, parts.player, handlers.jobs, handlers.recordings
-    at_once: dict[str, Any] = {"concurrency_limit": None} | quiet
-    shown = shown_lists(parts)
-    main = [parts.inputs.file, parts.analyze, parts.cancel]
-    arrived = gr.on(
-        parts.loaded,
-        handlers.arrive,
-        parts.recents.token,
-        [parts.recents.ack, session.analysis, session.revision, player, parts.status, *main, *shown],
-        js=recents.TOKEN,
-        **at_once,
-    )
-    arrived.then(None, None, None, js=recents.ASK, **quiet)
-    resumed = arrived.success(
-        jobs.resume,
-        session.analysis,
-        [session.analysis, session.revision, parts.status, player],
-        concurrency_limit=watched,
-        **quiet,
-    )
-    ended = resumed.then(
-        jobs.finish_resumed, session.analysis, [session.analysis, parts.status, *main], **at_once
-    ).then(handlers.after_job, None, shown, **at_once)
-    ended.then(None, None, None, js=LOADED, **quiet)
-    current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
-    used = [getattr(choices, name) for name in stored_choices.NAMES]
-    current += [parts.results.part, session.marked, parts.inputs.file, *used]
-    parts.recents.command.change(
-        handlers.do,
-        [parts.recents.command, session.analysis],
-        [parts.recents.ack, *current, *shown],
-        trigger_mode="multiple",
-        **at_once,
-    )
-    used += [choices.track, choices.channel, choices.start, choices.end, choices.video_track, choices.rotate]
-    several.start.click(recordings.start, [choices.checkpoint, session.active, *used], shown[1:], **at_once)
-    several.cancel.click(recordings.cancel, None, shown[1:], **at_once)
-    several.clear.click(recordings.clear, None, shown[1:], **at_once)
-    several.timer.tick(handlers.tick, None, shown, trigger_mode="once", **at_once)
-    for kind, button in together.buttons.items():
-        button.click(recordings.downloader(kind), None, parts.results.download, **at_once).success(
-            None, parts.results.download, None, js=SAVE, **quiet
-        )
-    return resumed, ended
-
-
-def shown_lists(parts: SimpleNamespace) -> list[Any]:
-    """The components of both lists that change with what they hold: what ``RecentsHandlers.both`` returns."""
-    several, together = parts.inputs.several, parts.together
-    columns = [several.listed, several.column, several.start, several.cancel, together.table, together.column]
-    return [parts.recents.listed, *columns, several.timer]
+        return Analysis(), new_revision(), empty, "", PeopleEdits(), person, "", PageMarkers(), None, *kept
 
 
 def _files(text: str) -> list[dict[str, str]]:

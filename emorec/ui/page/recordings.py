@@ -1,4 +1,4 @@
-"""The list of several recordings on the page, and the table of all of them: the components and their HTML."""
+"""The components and the HTML of the list of several recordings, and of the table of all of them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from emorec.ui import fragments
 from emorec.ui.page.figures import Figures
 from emorec.ui.sessions.batch import DONE, FAILED, WAITING, WORKING, Item
 
-# The script uploads the files one by one, so that the limits for one upload hold for each, and then names them.
+# The script uploads the files one by one, because of the limits for one upload, and then adds them to the list.
 PICK = """<div class="pick"><button type="button" data-pick="files">Several files</button>
 <button type="button" data-pick="folder">A folder</button>
 <span class="caption">or drop them on the field above</span>
 <input type="file" multiple hidden tabindex="-1" aria-label="Several files">
 <input type="file" webkitdirectory hidden tabindex="-1" aria-label="A folder">
 <p class="caption sending" role="status"></p></div>"""
-# What the table of all recordings says of each, by column of its CSV file.
+# Columns of the table of all recordings as a CSV file.
 SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence")
-HOW = "made_with"  # the column that tells the choices of a recording
+HOW = "made_with"  # the column with the choices of a recording
 COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES, "too_little", HOW)
-UNSURE = 0.1  # share of the time with evidence from which on the list tells it
+UNSURE = 0.1  # share of unsure time from which on the list shows it
 MIXED = "made with different choices, which the last column names"
 TOO_LITTLE = "too little to tell"
 TICK = 1.0  # seconds between two updates of the list
@@ -36,7 +36,7 @@ KINDS = {"table": "Table (CSV)", "rows": "All rows (CSV)", "zip": "All results (
 
 
 def panel() -> SimpleNamespace:
-    """The list, with its buttons; the script's requests go through ``command`` and ``ack`` of ``recents.panel``."""
+    """The list with its buttons; the script sends its requests through ``command`` of ``recents.panel``."""
     gr.HTML(PICK, apply_default_css=False, elem_id="pick")
     with gr.Column(visible=False, elem_id="several") as column:
         listed = gr.HTML(apply_default_css=False, elem_id="recordings")
@@ -48,7 +48,7 @@ def panel() -> SimpleNamespace:
     return SimpleNamespace(column=column, listed=listed, start=start, cancel=cancel, clear=clear, timer=timer)
 
 
-def together() -> SimpleNamespace:
+def combined_panel() -> SimpleNamespace:
     """The table of all recordings, with its downloads."""
     with gr.Column(visible=False, elem_id="together") as column:
         table = gr.HTML(apply_default_css=False, elem_id="combined")
@@ -59,8 +59,8 @@ def together() -> SimpleNamespace:
     return SimpleNamespace(column=column, table=table, buttons=buttons)
 
 
-def listed(items: Sequence[Item]) -> str:
-    """The list: a line for each recording, with its state, and what can be done with it."""
+def list_html(items: Sequence[Item]) -> str:
+    """The list: a line for each recording, with its state and a button."""
     done = sum(item.state == DONE for item in items)
     failed = sum(item.state == FAILED for item in items)
     damaged = sum(item.state == DONE and bool(item.result.damage) for item in items)
@@ -84,7 +84,7 @@ def _line(item: Item) -> str:
 
 def _state(item: Item) -> str:
     if item.state == DONE:
-        return _dominant(item.result) + _little(item.result.damage)
+        return _dominant(item.result) + _small_note(item.result.damage)
     if item.state == FAILED:
         return html.escape(item.problem)
     if item.state == WORKING:
@@ -100,7 +100,7 @@ def _state(item: Item) -> str:
 
 
 def _dominant(figures: Figures) -> str:
-    """What a line of the list says of a recording that is done."""
+    """The state of a recording that is done, in a line of the list."""
     if not figures.summary.shares:
         return "done: no evidence"
     if figures.summary.too_little:
@@ -114,14 +114,14 @@ def _dominant(figures: Figures) -> str:
     return f"done: {emoji} {name} in {share:.0%} of the time with evidence{unsure}"
 
 
-def combined(items: Sequence[Item]) -> str:
+def combined_table(items: Sequence[Item]) -> str:
     """The table of the recordings that are done or failed, one row each; "" if none is done."""
     done = [item for item in items if item.state == DONE]
     if not done:
         return ""
     faces = any(item.result.has_faces for item in done)
     made = list(dict.fromkeys(item.result.how for item in done))
-    mixed = len(made) > 1  # then a column says which row was made with which choices
+    mixed = len(made) > 1  # then a column shows the choices of each row
     heads = ["Recording", "Length", *EMOTIONS, "unsure", "Valence", *(["Persons"] if faces else [])]
     heads += ["Made with"] if mixed else []
     head = "".join(f'<th scope="col"><span>{words}</span></th>' for words in heads)
@@ -133,7 +133,7 @@ def combined(items: Sequence[Item]) -> str:
     how = MIXED if mixed else html.escape(made[0])
     return (
         '<section class="combined"><h2>All recordings together</h2>'
-        # Not the table's own caption, which would be as wide as the table.
+        # Not the caption element of the table, which would be as wide as the table.
         f'<p class="caption" id="combined-how">Share of the time with evidence ({how}); valence from −1 to 1</p>'
         '<div class="scroll" tabindex="0" role="region" aria-label="All recordings together">'
         '<table aria-describedby="combined-how">'
@@ -159,17 +159,17 @@ def _row(item: Item, faces: bool, mixed: bool) -> str:
     name = html.escape(files.shown(item.name))
     button = f'<button type="button" data-do="show {item.id}">{name}</button>'
     body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
-    note = _little(TOO_LITTLE) if summary.too_little and summary.shares else ""
-    note += _little("damaged") if figures.damage else ""
+    note = _small_note(TOO_LITTLE) if summary.too_little and summary.shares else ""
+    note += _small_note("damaged") if figures.damage else ""
     return f'<tr><th scope="row">{button}{note}</th>{body}</tr>'
 
 
-def _little(words: str) -> str:
+def _small_note(words: str) -> str:
     return f'<span class="caption little">{html.escape(words)}</span>' if words else ""
 
 
 def _failed_row(item: Item, columns: int) -> str:
-    """A recording without figures: its name, and across so many columns what went wrong."""
+    """A recording without figures: its name, and across ``columns`` columns its problem."""
     name, problem = html.escape(files.shown(item.name)), html.escape(item.problem)
     return (
         f'<tr data-state="{FAILED}"><th scope="row"><span>{name}</span></th>'

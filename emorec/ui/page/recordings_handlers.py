@@ -1,4 +1,4 @@
-"""What happens in the list of several recordings: adding, analysing, cancelling, and downloads of all together."""
+"""The handlers of the list of several recordings: adding, analysing, cancelling, and downloads of all together."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -10,8 +10,8 @@ from emorec.errors import EmorecError
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import Job
-from emorec.ui.page import recordings, together
-from emorec.ui.page.figures import Choices, Figures, figures
+from emorec.ui.page import list_downloads, recordings
+from emorec.ui.page.figures import Choices, Figures, make_figures
 from emorec.ui.service import Service
 from emorec.ui.sessions.batch import DONE, Batch, Item, Work
 
@@ -37,10 +37,10 @@ class RecordingsHandlers:
         return self.service.batches.setdefault(self.service.browsers.owner(session), Batch())
 
     def add(self, uploads: list[dict[str, str]], request: gr.Request, joins: bool = False) -> None:
-        """Files have been uploaded: put them into the list, and remove those for which there is no place. If Analyze
-        all was clicked meanwhile (``joins``), they are analysed too.
+        """Files have been uploaded: put them into the list, and remove those that do not fit into it.
 
-        Raises EmorecError, after the other files, if one cannot be added.
+        With ``joins``, Analyze all was clicked during the upload, so they are analysed too. Raises EmorecError if one
+        cannot be added, after the others are.
         """
         session = request.session_hash or ""
         batch, problem = self.batch(session), None
@@ -92,20 +92,19 @@ class RecordingsHandlers:
             )
             inference = {"fusion": fusion, "step": step, "window": window, "smooth": smooth}
             inference |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}
-            used = self.service.analyzers.chosen(checkpoint, active)
+            used = self.service.analyzers.choose(checkpoint, active)
             choices = Choices(checkpoint=used, settings=settings, inference=inference)
             if not batch.start(self._work(choices, request)):
                 raise EmorecError(NOTHING_NEW if batch.items else NOTHING_WAITS)
         return self.show(request)
 
     def show(self, request: gr.Request) -> tuple:
-        """The list, its column, its buttons, the table of all and its column, and the timer, which runs while work is
-        done."""
+        """The list, its column, its buttons, the table of all and its column, and the timer, which runs during work."""
         session = request.session_hash or ""
         batch = self.batch(session)
         items, running = batch.items, batch.running
-        listed, table = recordings.listed(items) if items else "", recordings.combined(items)
-        batch.sent.setdefault(session, {}).update(listed=hash(listed), table=hash(table))
+        listed, table = recordings.list_html(items) if items else "", recordings.combined_table(items)
+        batch.digests.setdefault(session, {}).update(listed=hash(listed), table=hash(table))
         return (
             listed,
             gr.update(visible=bool(items)),
@@ -117,14 +116,14 @@ class RecordingsHandlers:
         )
 
     def tick(self, request: gr.Request) -> tuple:
-        """Some time has passed: ``show``, without what the page shows already."""
+        """The timer ticks: ``show``, but without what the page shows already."""
         session = request.session_hash or ""
         batch = self.batch(session)
-        before = dict(batch.sent.get(session, {}))
+        before = dict(batch.digests.get(session, {}))
         shown = self.show(request)
         if not batch.running:
             return shown
-        same = {what for what, digest in batch.sent[session].items() if before.get(what) == digest}
+        same = {what for what, digest in batch.digests[session].items() if before.get(what) == digest}
         if {"listed", "table"} <= same:
             return (gr.skip(),) * len(shown)
         return (*shown[:4], gr.skip(), *shown[5:]) if "table" in same else shown
@@ -135,7 +134,7 @@ class RecordingsHandlers:
         return self.show(request)
 
     def clear(self, request: gr.Request) -> tuple:
-        """Empty the list was clicked: what was analysed stays among the recent analyses, the other files do not."""
+        """Empty the list was clicked; recordings that were analysed stay among the recent analyses."""
         batch = self.batch(request.session_hash or "")
         batch.cancel()
         for item in batch.items:
@@ -154,7 +153,7 @@ class RecordingsHandlers:
             self.service.files.remove_files(session, item.path)
 
     def downloader(self, kind: str) -> Callable[..., str]:
-        """The handler of the button of one kind; a closure, because Gradio gives ``request`` to functions only."""
+        """The handler of the button of one kind; a function, because Gradio passes ``request`` to functions only."""
 
         def download(request: gr.Request) -> str:
             session, own = request.session_hash or "", self.service.files
@@ -162,20 +161,21 @@ class RecordingsHandlers:
             if not any(item.state == DONE for item in items):
                 raise gr.Error(NOTHING_DONE, print_exception=False)
             with user_errors(), own.new_download(session) as folder:
-                file = together.write(kind, items, folder)
+                file = list_downloads.write(kind, items, folder)
             return str(file)
 
         return download
 
     def _work(self, choices: Choices, request: gr.Request) -> Work:
-        # The request itself ends before the work does.
+        """How each recording of the list is analysed."""
+        # The work goes on after the request has ended.
         session = request.session_hash or ""
         visitor = SimpleNamespace(
             session_hash=session, client=SimpleNamespace(host=getattr(request.client, "host", None) or "")
         )
         service, owner = self.service, self.service.browsers.owner(session)
         analyzer = service.analyzers.get(choices.checkpoint)
-        folder = service.files.folder(session) / RESULTS  # not later: after a deletion it would be a new one
+        folder = service.files.folder(session) / RESULTS  # not later, because after a deletion it would be a new folder
 
         def begin(item: Item) -> Job:
             return service.start_job(
@@ -188,11 +188,11 @@ class RecordingsHandlers:
 
         def finish(item: Item, job: Job) -> Figures:
             assert job.features is not None
-            recent = next((each.id for each in service.memory.of(owner) if each.path == item.path), "")
-            said = service.memory.said(owner, job.key)
-            return figures(service, item, job.facts, choices, recent, folder, job.features, said)
+            recent = next((each.id for each in service.memory.recent_analyses(owner) if each.path == item.path), "")
+            edits = service.memory.edits(owner, job.key)
+            return make_figures(service, item, job.facts, choices, recent, folder, job.features, edits)
 
         def gone() -> bool:
-            return service.browsers.known(owner) and service.browsers.gone(owner)
+            return service.browsers.is_known(owner) and service.browsers.is_gone(owner)
 
         return Work(begin=begin, finish=finish, gone=gone, choices=choices)

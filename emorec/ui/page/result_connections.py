@@ -8,7 +8,7 @@ import gradio as gr
 
 from emorec.ui import fragments
 from emorec.ui.page.connections import AT_ONCE, QUIET
-from emorec.ui.page.inferred import Current
+from emorec.ui.page.current_timeline import CurrentTimeline
 from emorec.ui.page.people_handlers import PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 
@@ -25,7 +25,7 @@ def connect_results(
     session: SimpleNamespace,
     handlers: ResultHandlers,
     people: PeopleHandlers,
-    current: Current,
+    current: CurrentTimeline,
 ) -> Any:
     """Connect the choices, the table, the downloads and the panel of people; returns the event after each redraw."""
     choices, results = parts.choices, parts.results
@@ -78,7 +78,7 @@ def connect_results(
         **AT_ONCE,
     )
     gr.on(
-        # A script sets the part, which is not an ``input`` to Gradio.
+        # A script sets the part; Gradio reports this as ``change``, not as ``input``.
         [results.part.change, results.only.input, results.style.change],
         handlers.change_part,
         [
@@ -116,7 +116,7 @@ def connect_results(
     results.each_minute.expand(lambda: True, None, session.minutes_shown, queue=False, **QUIET).then(
         handlers.shown_minutes, [session.timeline, session.minutes_shown], results.minutes, **AT_ONCE
     )
-    # The table of a day has 50,000 elements, which every change of the page would pass, though they cannot be seen.
+    # The table of a day has 50,000 elements, which would slow down every change of the page while they are hidden.
     results.each_minute.collapse(
         lambda: (False, ""), None, [session.minutes_shown, results.minutes], queue=False, **QUIET
     )
@@ -127,14 +127,13 @@ def connect_results(
         (results.more, results.save_more),
     ]
     for kind, button in buttons:
-        click = current.after(button, parts, session, QUIET)
+        click = current.click_when_current(button, parts, session, QUIET)
         connect_download(click, handlers.download, [kind, *shown], results.download)
     return drawn
 
 
 def connect_download(click: Callable[..., Any], handler: Any, inputs: list[Any], file: gr.File) -> None:
-    """Connect the ``click`` on a button to the handler that writes a file, which the browser then saves; ``file`` hands
-    it over."""
+    """Connect the ``click`` on a button to the handler that writes a file; the browser saves it through ``file``."""
     click(handler, inputs, file, concurrency_limit=None, **QUIET).success(None, file, None, js=SAVE, **QUIET)
 
 

@@ -7,11 +7,11 @@ import gradio as gr
 from emorec.output.charts import STYLES
 from emorec.ui import fragments
 from emorec.ui.page import marker_panel, people_panel, video
-from emorec.ui.page.analysis import PAGE_ROWS, columns_of_page
+from emorec.ui.page.analysis import PAGE_ROWS, table_columns
 from emorec.ui.page.controls import markup
 from emorec.ui.page.downloads import DOWNLOADS, MORE
 
-MOST_PAGES = 1_000_000  # every update of the choice says how many there are
+MOST_PAGES = 1_000_000  # each update of the slider sets the number of pages that there are
 PAGE = f"Page, of {PAGE_ROWS} rows each"
 ERASING = (
     "Delete my recordings takes away all that this browser has here: uploads, lists, results, names, markers and live "
@@ -38,9 +38,9 @@ def deletion() -> SimpleNamespace:
 
 
 def results() -> SimpleNamespace:
-    """What is to be said before the timeline, the timeline, and below it the summary, the table and the downloads."""
+    """The warnings, the timeline, and below it the summary, the tables and the downloads."""
     warnings = markup(elem_id="warnings")
-    # The style sheet shows one of the two; changing ``visible`` instead would make Gradio rebuild the chart.
+    # The style sheet shows either this or the results. A change of ``visible`` would make Gradio rebuild the chart.
     markup(fragments.PLACEHOLDER, elem_id="awaited")
     with gr.Column(elem_id="results"):
         overview = markup(elem_id="overview")
@@ -68,10 +68,10 @@ def results() -> SimpleNamespace:
         minutes = markup(elem_id="minutes")
     with gr.Accordion("Every row", open=False, elem_id="every") as accordion:
         markup(ROWS)
-        # A page after its maximum here would be none for the server, which knows the choice as it is built.
+        # The server checks values against the maximum that is set here, not against that of a later update.
         page = gr.Slider(1, MOST_PAGES, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
         table = gr.Dataframe(
-            headers=columns_of_page(None), interactive=False, show_label=False, max_height=420, elem_id="rows"
+            headers=table_columns(None), interactive=False, show_label=False, max_height=420, elem_id="rows"
         )
     with gr.Row(elem_id="downloads"):
         buttons = {

@@ -1,4 +1,4 @@
-"""What happens when a choice changes, a checkpoint is named, a download is clicked, or a picture is chosen.
+"""The handlers for a change of a choice, the name of a checkpoint, a download, and a picture.
 
 Each handler takes the values of components and returns new ones; ``result_connections`` names these components.
 """
@@ -18,24 +18,24 @@ from emorec.output import charts, portraits
 from emorec.ui import fragments
 from emorec.ui import picture as picture_html
 from emorec.ui.api import user_errors
-from emorec.ui.highlight_list import listed
+from emorec.ui.highlight_list import highlights_html
 from emorec.ui.jobs.job import UNEXPECTED
 from emorec.ui.minutes import minutes
-from emorec.ui.overview import overview, part_of, trusted
+from emorec.ui.overview import overview, parse_part, trust_lines
 from emorec.ui.page.analysis import (
     ANYONE,
     Analysis,
-    chosen,
-    columns_of_page,
+    cut_to_part,
     made_by,
-    persons,
-    plot,
-    rows_of_page,
+    person_choices,
+    plot_data,
+    table_columns,
+    table_rows,
 )
+from emorec.ui.page.current_timeline import infer_current
 from emorec.ui.page.downloads import write_download
-from emorec.ui.page.inferred import timeline_of
-from emorec.ui.page.marker_panel import Marked
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.marker_panel import PageMarkers
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.server import log
 from emorec.ui.service import Service, is_compatible
 
@@ -65,27 +65,28 @@ class ResultHandlers:
         part: str,
         only: bool,
         rows_shown: bool,
-        edited: Edited = Edited(),  # noqa: B008 (it cannot be changed)
-        marked: Marked = Marked(),  # noqa: B008 (the same)
+        edited: PeopleEdits = PeopleEdits(),  # noqa: B008 (it cannot be changed)
+        marked: PageMarkers = PageMarkers(),  # noqa: B008 (the same)
     ) -> tuple:
         """Infer the timeline with the current choices, and show it; nothing if there are no features.
 
-        ``part`` is what the chart shows, and with ``only`` also the summary and the table, as ``part_of`` reads it.
+        ``part`` is what the chart shows, and with ``only`` also the summary and the table, in the form of
+        ``parse_part``.
 
-        If features are to be expected, the hidden chart is empty instead of none: with its first chart the browser
-        loads the code that draws, which takes a second or more, and then the first features need not wait for it.
+        While features are expected, an empty chart is drawn, which is hidden. So the browser loads the code that draws,
+        which takes a second or more, before the first features come.
         """
         features = edited.features(analysis)
         if features is None and analysis.rows is not None:
             return self.draw_rows(analysis, analysis.rows, style, part, only, rows_shown)
         if features is None:
             expected = analysis.path or analysis.running
-            chart = plot(charts.empty_spec()) if expected else None
+            chart = plot_data(charts.empty_spec()) if expected else None
             return None, chart, "", "", gr.skip(), [], gr.update(visible=False), ""
-        choices = persons(features)
+        choices = person_choices(features)
         if person not in [number for _, number in choices]:
             person = ANYONE[1]
-        timeline = timeline_of(
+        timeline = infer_current(
             self.service,
             analysis,
             features,
@@ -101,21 +102,21 @@ class ResultHandlers:
         )
         offered = gr.update(choices=choices, value=person)
         chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
-        found = part_of(part, timeline)
+        found = parse_part(part, timeline)
         used = self.service.analyzer_for(features, active, analysis.checkpoint)
-        said = trusted(timeline, used.model.evaluation, features.notes)
-        shown = said + overview(timeline, found, analysis.tag)
+        trust = trust_lines(timeline, used.model.evaluation, features.notes)
+        shown = trust + overview(timeline, found, analysis.tag)
         return timeline, chart, warnings, summary, offered, *table, shown
 
     def draw_rows(
         self, analysis: Analysis, timeline: Timeline, style: str, part: str, only: bool, rows_shown: bool
     ) -> tuple:
-        """What ``draw`` returns for a timeline whose features are not there: its rows as they are stored."""
+        """What ``draw`` returns for a stored timeline without features."""
         chart, warnings, summary, *table = self.show_part(timeline, None, style, part, only, rows_shown)
         model = made_by(timeline, self.service.analyzers.default.model)
-        found = part_of(part, timeline)
-        said = trusted(timeline, model.evaluation if model else None)
-        shown = said + overview(timeline, found, analysis.tag)
+        found = parse_part(part, timeline)
+        trust = trust_lines(timeline, model.evaluation if model else None)
+        shown = trust + overview(timeline, found, analysis.tag)
         offered = gr.update(choices=[ANYONE], value=ANYONE[1])
         return timeline, chart, warnings, summary, offered, *table, shown
 
@@ -123,16 +124,16 @@ class ResultHandlers:
         self,
         timeline: Timeline | None,
         analysis: Analysis,
-        edited: Edited,
+        edited: PeopleEdits,
         minutes_shown: bool,
         request: gr.Request | None = None,
     ) -> tuple[str, Any]:
-        """The highlights and the minutes of a timeline that was drawn, whichever part is shown."""
+        """The highlights and the minutes of the whole timeline, after it was drawn."""
         if timeline is None:
             return "", ""
         if request is not None:
             self.service.files.use(request.session_hash or "")  # a visitor who looks at a result is not idle
-        return listed(timeline, edited.features(analysis)), self.shown_minutes(timeline, minutes_shown)
+        return highlights_html(timeline, edited.features(analysis)), self.shown_minutes(timeline, minutes_shown)
 
     def shown_minutes(self, timeline: Timeline | None, shown: bool) -> Any:
         """The table of minutes, if it is shown."""
@@ -143,7 +144,7 @@ class ResultHandlers:
     def change_part(
         self,
         analysis: Analysis,
-        edited: Edited,
+        edited: PeopleEdits,
         timeline: Timeline | None,
         style: str,
         part: str,
@@ -151,7 +152,7 @@ class ResultHandlers:
         rows_shown: bool,
         request: gr.Request | None = None,
     ) -> tuple:
-        """Another part was chosen: ``show_part``, or nothing if the recording is no longer there."""
+        """Another part was chosen: ``show_part``, or nothing if there is no result any more."""
         features = edited.features(analysis)
         if timeline is None or (features is None and analysis.rows is None):
             return (gr.skip(),) * 5
@@ -162,23 +163,23 @@ class ResultHandlers:
     def show_part(
         self, timeline: Timeline, features: Features | None, style: str, part: str, only: bool, rows_shown: bool
     ) -> tuple:
-        """The chart of a part of a timeline that is there already; with ``only`` also what is said of it."""
-        found = part_of(part, timeline)
-        faces = portraits.of_people(timeline, features) if features else {}
-        chart = plot(charts.timeline_spec(timeline, style, found, faces))
-        cut = chosen(timeline, part, only)
+        """The chart of a part of a timeline; with ``only``, warnings, summary and table are about the part too."""
+        found = parse_part(part, timeline)
+        faces = portraits.lane_pictures(timeline, features) if features else {}
+        chart = plot_data(charts.timeline_spec(timeline, style, found, faces))
+        cut = cut_to_part(timeline, part, only)
         return chart, fragments.warnings(cut), fragments.result(cut, found), *self.table(cut, rows_shown)
 
     def shown_table(self, timeline: Timeline | None, part: str, only: bool, shown: bool, page: int = 1) -> tuple:
-        """A page of the table of all rows, or with ``only`` of the part; and the choice of the page."""
-        return self.table(None if timeline is None else chosen(timeline, part, only), shown, page)
+        """A page of the table of all rows, with ``only`` of those of the part, and the choice of the page."""
+        return self.table(None if timeline is None else cut_to_part(timeline, part, only), shown, page)
 
     def table(self, timeline: Timeline | None, shown: bool, page: int = 1) -> tuple:
         """A page of the table's rows, if it is shown, and the choice of the page."""
         if timeline is None or not shown:
             return gr.skip(), gr.skip()
-        rows, pages = rows_of_page(timeline, page)
-        shown_rows = {"headers": columns_of_page(timeline), "data": rows}
+        rows, pages = table_rows(timeline, page)
+        shown_rows = {"headers": table_columns(timeline), "data": rows}
         return shown_rows, gr.update(maximum=max(pages, 2), value=min(page, pages), visible=pages > 1)
 
     def download(
@@ -189,13 +190,13 @@ class ResultHandlers:
         timeline: Timeline | None,
         part: str,
         only: bool,
-        edited: Edited,
+        edited: PeopleEdits,
         request: gr.Request,
     ) -> str:
         """A download was clicked: write the file of that kind, and return its path."""
         if timeline is None or (analysis.features is None and analysis.rows is None):
             raise gr.Error(NOTHING_YET, print_exception=False)
-        timeline = chosen(timeline, part, only)
+        timeline = cut_to_part(timeline, part, only)
         session, own = request.session_hash or "", self.service.files
         with user_errors(), own.new_download(session) as folder:
             model = made_by(timeline, self.service.analyzers.default.model)
@@ -206,7 +207,7 @@ class ResultHandlers:
         return str(file)
 
     def choose_checkpoint(self, name: str | None, active: str, analysis: Analysis) -> tuple:
-        """Another checkpoint was named: show its evaluation, and say whether it can be used for the features."""
+        """Another checkpoint was named: show its evaluation, with a note if the features are from other networks."""
         name = (name or "").strip()
         if name == active:
             return gr.skip(), gr.skip(), ""

@@ -1,4 +1,4 @@
-"""The choices of a stored analysis, which the page takes over when it is opened again from its features."""
+"""The choices of a stored analysis, to which the controls are set when it is opened again from its features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emorec.errors import EmorecError, listed
 from emorec.extraction.features import Features
 from emorec.inference.options import STEP_RANGE, UNSURE_BELOW
 from emorec.inference.people import number_of
-from emorec.ui.page.analysis import ANYONE, persons
+from emorec.ui.page.analysis import ANYONE, person_choices
 from emorec.ui.page.controls import BASELINES, FUSIONS, MAX_SMOOTHING, MAX_WINDOW, MIN_WINDOW, PRIORS
 
 NAMES = ("fusion", "step", "window", "smooth", "prior", "baseline")  # controls of the page, in the order of the updates
@@ -22,35 +22,37 @@ NOT_OFFERED = "It was stored with {left}; the page does not offer this, so here 
 NOT_NAMED = "Names, joins and divisions of persons that it was stored with are not taken over."
 
 
-def of(stored: Mapping[str, Any], features: Features, names: Mapping[int, str] | None = None) -> tuple[list[Any], str]:
-    """Updates of the controls of NAMES and then of the person, and sentences about what the page cannot take over.
+def control_updates(
+    stored: Mapping[str, Any], features: Features, names: Mapping[int, str] | None = None
+) -> tuple[list[Any], str]:
+    """Updates of the controls of NAMES and then of the person, and sentences about choices that are not offered.
 
-    ``stored`` are the choices of a result, and ``names`` those of the persons in its rows; a control of which the
-    choices say nothing, as those of earlier versions, stays.
+    ``stored`` are the choices of a result, and ``names`` the names of the persons in its rows. A control does not
+    change if ``stored`` lacks its choice, as in results of earlier versions.
     """
     updates, left = [], []
     for name in NAMES:
         value = stored.get(name)
-        taken = value is not None and _is_offered(name, value)
-        updates.append(gr.update(value=value) if taken else gr.skip())
-        if not taken and value is not None:
+        offered = value is not None and _is_offered(name, value)
+        updates.append(gr.update(value=value) if offered else gr.skip())
+        if not offered and value is not None:
             left.append(_words(name, value))
     if (below := stored.get("unsure_below", UNSURE_BELOW)) != UNSURE_BELOW:
         left.append(_words("unsure below", below))
     given = {
         number: name for number, name in (names or {}).items() if number >= 0 and name != features.names.get(number)
     }
-    choices, person = persons(features), _number(stored.get("person"), features, given)
-    taken = person in [value for _, value in choices]
-    if not taken and person is not None and len(features.persons) > 1:  # of one person all choices are the same
+    choices, person = person_choices(features), _number(stored.get("person"), features, given)
+    offered = person in [value for _, value in choices]
+    if not offered and person is not None and len(features.persons) > 1:  # of one person all choices are the same
         left.append(_words("person", person))
-    updates.append(gr.update(choices=choices, value=person if taken else ANYONE[1]))
+    updates.append(gr.update(choices=choices, value=person if offered else ANYONE[1]))
     notes = [NOT_OFFERED.format(left=listed(left))] if left else []
     return updates, " ".join([*notes, NOT_NAMED] if given else notes)
 
 
 def _number(person: Any, features: Features, given: Mapping[int, str]) -> Any:
-    """The number of a stored person whom the page lists by number; others, as "all", stay as they are."""
+    """The number of a stored person; a choice that is no person, such as "all", is returned as it is."""
     try:
         number = number_of(features, person)
     except EmorecError:  # perhaps a name that was given in the result

@@ -1,4 +1,4 @@
-"""The annotated video on the page: its buttons, and the handlers that write it while they say how far it is."""
+"""The annotated video on the page: its buttons, and the handlers that write it and show the progress."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import gradio as gr
 from emorec.errors import EmorecError
 from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
-from emorec.output import tables, video
+from emorec.output import result_names, video
 from emorec.ui import fragments
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.writing import Writing
-from emorec.ui.page.analysis import Analysis, chosen
+from emorec.ui.page.analysis import Analysis, cut_to_part
 from emorec.ui.page.controls import markup
-from emorec.ui.page.inferred import Current
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.current_timeline import CurrentTimeline
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.result_handlers import NOTHING_YET
 from emorec.ui.server.limits import VIDEOS
 from emorec.ui.service import Service
 
-CLOSING = 5.0  # seconds that a video that was stopped may take to close its file
+CLOSING = 5.0  # seconds in which a video that was stopped closes its file
 POLL = 0.5  # seconds between two checks of a video that is being written
 HOW = "The recording as a video, with a box, a name and an emotion at every face, and the timeline below:"
 GONE = "The recording itself is not kept here any more, so there is no video to write; analyse it again."
@@ -35,14 +35,14 @@ WRITTEN = "The video is written; the browser saves it."
 
 
 def controls() -> SimpleNamespace:
-    """The buttons for the annotated video, and what is said of it."""
+    """The buttons for the annotated video, and its status."""
     with gr.Row(elem_id="video"):
         markup(f'<p class="caption">{HOW}</p>')
         boxes = gr.Button("Video with boxes (MP4)", size="sm", min_width=90, elem_id="video-boxes")
         hidden = gr.Button("Video with hidden faces (MP4)", size="sm", min_width=90, elem_id="video-hidden")
         stop = gr.Button("Stop writing", size="sm", min_width=90, visible=False, elem_id="video-stop")
-        said = markup(elem_id="video-status")
-    return SimpleNamespace(boxes=boxes, hidden=hidden, stop=stop, said=said)
+        status = markup(elem_id="video-status")
+    return SimpleNamespace(boxes=boxes, hidden=hidden, stop=stop, status=status)
 
 
 class VideoHandlers:
@@ -59,25 +59,27 @@ class VideoHandlers:
         timeline: Timeline | None,
         part: str,
         only: bool,
-        edited: Edited,
+        edited: PeopleEdits,
         request: gr.Request,
     ) -> Iterator[tuple]:
-        """A button was clicked: write the video, and return its path; before, tell how much of it is written."""
+        """A button was clicked: write the video, show the progress, and at the end return its path."""
         features = edited.features(analysis)
         problem = self._refused(analysis, timeline, features, request)
         if problem or timeline is None or features is None:
             yield None, fragments.callout(problem or NOTHING_YET), *_offered()
             return
         session, files = request.session_hash or "", self.service.files
-        cut = chosen(timeline, part, only)
+        cut = cut_to_part(timeline, part, only)
         try:
             with files.new_download(session) as folder:
-                file = folder / tables.file_name(analysis.name, cut, ".faces-hidden.mp4" if hide else ".faces.mp4")
+                file = folder / result_names.file_name(
+                    analysis.name, cut, ".faces-hidden.mp4" if hide else ".faces.mp4"
+                )
                 write = functools.partial(_write, analysis.path, features, timeline, cut, file, hide)
                 writing = Writing(
                     write, self._queue, self.service.visitor(request), self.service.client_gone(request, stays=False)
                 )
-                kept = yield from self._followed(session, writing)
+                kept = yield from self._show_progress(session, writing)
                 if writing.stopped or writing.problem or not kept:
                     raise EmorecError(writing.problem or STOPPED)
         except EmorecError as error:
@@ -85,9 +87,11 @@ class VideoHandlers:
             return
         yield str(file), f'<p class="caption" role="status">{WRITTEN}</p>', *_offered()
 
-    def _followed(self, session: str, writing: Writing) -> Generator[tuple, None, bool]:
-        """Tell how far a video is until it is written; closing this stops it. Returns False if the visitor has deleted
-        everything meanwhile."""
+    def _show_progress(self, session: str, writing: Writing) -> Generator[tuple, None, bool]:
+        """Show the progress of a video until it is written; closing the generator stops it.
+
+        Returns False if the visitor has deleted everything meanwhile.
+        """
         self.service.writings[session] = writing
         try:
             yield None, _progress(writing), *_offered(running=True)
@@ -101,12 +105,12 @@ class VideoHandlers:
         return kept
 
     def stop(self, request: gr.Request) -> None:
-        """Stop writing, if it goes on."""
+        """Stop writing the video, if one is being written."""
         if writing := self.service.writings.get(request.session_hash or ""):
             writing.stop()
 
     def drawn(self, request: gr.Request) -> Any:
-        """Another result is drawn: what was said of a video of the last one is taken away, unless one is written."""
+        """Another result is drawn: empty the status of the last video, unless one is being written."""
         return gr.skip() if (request.session_hash or "") in self.service.writings else ""
 
     def _refused(
@@ -129,7 +133,7 @@ def _write(
     hide: bool,
     progress: Callable[[float], None],
 ) -> None:
-    """Write the part ``cut`` of a timeline."""
+    """Write the video of the part ``cut`` of a timeline; ``progress`` is called with the share that is written."""
     begin, end = (features.start, features.until) if cut is timeline else (float(cut.start[0]), float(cut.end[-1]))
 
     def report(time: float) -> None:
@@ -157,17 +161,20 @@ def connect(
     quiet: dict[str, Any],
     save: str,
     drawn: Any,
-    current: Current,
+    current: CurrentTimeline,
 ) -> None:
-    """Connect the buttons; ``save`` is the script with which the browser saves a file, ``drawn`` the event after each
-    redraw, ``current`` infers the timeline before."""
+    """Connect the buttons.
+
+    ``save`` is the script with which the browser saves a file, ``drawn`` the event after each redraw; ``current``
+    infers the timeline before a video is written.
+    """
     panel, results = parts.results.video, parts.results
     shown = [session.analysis, session.timeline, results.part, results.only, session.edited]
-    given = [results.download, panel.said, panel.boxes, panel.hidden, panel.stop]
+    given = [results.download, panel.status, panel.boxes, panel.hidden, panel.stop]
     for button, hide in ((panel.boxes, False), (panel.hidden, True)):
-        click = current.after(button, parts, session, quiet)
+        click = current.click_when_current(button, parts, session, quiet)
         click(handlers.write, [gr.State(hide), *shown], given, concurrency_limit=None, **quiet).success(
             None, results.download, None, js=save, **quiet
         )
-    drawn.then(handlers.drawn, None, panel.said, concurrency_limit=None, **quiet)
+    drawn.then(handlers.drawn, None, panel.status, concurrency_limit=None, **quiet)
     panel.stop.click(handlers.stop, None, None, concurrency_limit=None, **quiet)

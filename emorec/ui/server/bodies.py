@@ -103,7 +103,7 @@ def check_files(given: Any, folder: Path, hosts: Iterable[str]) -> None:
 
 def is_below(path: str, folder: Path) -> bool:
     """Whether a path, with all symbolic links resolved, is a file in a subfolder of ``folder``."""
-    if not on_drive_of(folder, path) or "\0" in path:
+    if not is_on_drive(folder, path) or "\0" in path:
         return False
     try:
         return folder in Path(os.path.realpath(path)).parent.parents
@@ -111,9 +111,12 @@ def is_below(path: str, folder: Path) -> bool:
         return False
 
 
-def on_drive_of(folder: Path | str, path: str, paths: ModuleType = os.path) -> bool:
-    """Whether a path is absolute and on the drive of ``folder``. On Windows, even a look at another drive may ask
-    another machine. ``paths`` is the ``os.path`` of an operating system."""
+def is_on_drive(folder: Path | str, path: str, paths: ModuleType = os.path) -> bool:
+    """Whether a path is absolute and on the drive of ``folder``.
+
+    On Windows, even a check of a path on another drive may contact another machine. ``paths`` is the ``os.path`` of an
+    operating system.
+    """
     drives = [paths.splitdrive(each)[0].lower() for each in (str(folder), path)]
     return paths.isabs(path) and drives[0] == drives[1]
 

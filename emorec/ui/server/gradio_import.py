@@ -22,10 +22,10 @@ def without_stub_files() -> Iterator[None]:
     """
     source_file = inspect.getfile
 
-    def unknown_for_components(of: Any) -> str:
-        if type(of).__name__ == "ComponentMeta":
-            raise OSError("not looked for")
-        return source_file(of)
+    def unknown_for_components(object: Any) -> str:
+        if type(object).__name__ == "ComponentMeta":
+            raise OSError("the source file is hidden")
+        return source_file(object)
 
     with mock.patch.object(inspect, "getfile", unknown_for_components):
         yield

@@ -20,7 +20,7 @@ ALLOWED = frozenset(
     b" etag last-modified location retry-after set-cookie transfer-encoding vary x-accel-buffering".split()
 )
 ALLOWED_FOR_FILES = ALLOWED - {b"location", b"set-cookie"}
-# The page itself may ask for the camera and the microphone; what it frames, and everything else here, may not.
+# The page itself may use the camera and the microphone; frames in it and all other responses may not.
 DEVICES = b"camera=(self), microphone=(self), geolocation=(), display-capture=()"
 NO_DEVICES = b"camera=(), microphone=(), geolocation=(), display-capture=()"
 INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
@@ -84,7 +84,7 @@ class SecurityHeaders:
             ]
         )
 
-    def of(self, kind: str) -> list[tuple[bytes, bytes]]:
+    def for_kind(self, kind: str) -> list[tuple[bytes, bytes]]:
         """The headers for one kind of route (see ``routes``); PagePolicyMiddleware adds the policy of the page."""
         common = [
             (b"x-content-type-options", b"nosniff"),
@@ -146,7 +146,7 @@ class PagePolicyMiddleware:
             policy = self._security_headers.page_policy(page).encode()
             headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             headers += [(b"content-security-policy", policy), (b"cache-control", b"no-store")]
-            if body:  # a HEAD request has none, but the length that a GET request would have
+            if body:  # a HEAD request has no body, but keeps the length of a GET request
                 headers.append((b"content-length", str(len(page)).encode()))
             await send({**start, "headers": headers})
             await send({"type": "http.response.body", "body": page, "more_body": False})

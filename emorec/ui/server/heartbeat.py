@@ -1,11 +1,12 @@
 """Whether a page was closed, or has only lost its connection.
 
 A page has one connection that stays open, its heartbeat. Gradio takes the end of it for the end of the page, and the
-page never opens it again. But a proxy, another network or a computer that sleeps ends it too. Therefore the page says
-when it is closed, and without that word Gradio learns of the end only when the page has been silent for long.
+page never opens it again. But a proxy, another network or a computer that sleeps also ends it. Therefore the page
+reports when it is closed. Without this report, the end of the heartbeat is hidden from Gradio until the page has been
+silent for long.
 
-A page that crashes, or is loaded again without a network, cannot say it. When its browser opens another page, that one
-asks the others over a channel of the browser, and those that are open say so.
+A page that crashes, or is reloaded without a network, cannot report it. When its browser opens another page, that page
+asks the others over a channel of the browser, and those that are open report it to the server.
 """
 
 import asyncio
@@ -20,14 +21,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emorec.ui.server import routes
 
-LOOK = 15.0  # seconds between two looks whether a page without a heartbeat is silent
-MAX_HELD = 2_000  # heartbeats that have ended, of pages that have not been closed
+CHECK = 15.0  # seconds between two checks of a page without a heartbeat
+MAX_HELD = 2_000  # heartbeats whose end is hidden from Gradio at the same time
 
 
 class Pages:
-    """The pages whose heartbeat Gradio takes for open.
+    """The pages that have a heartbeat for Gradio, also if that has ended.
 
-    ``stays`` says of a session without a heartbeat whether it is a page that may still be open.
+    ``stays`` tells whether a session without a heartbeat may still be an open page.
     """
 
     def __init__(self, stays: Callable[[str], bool]):
@@ -36,17 +37,17 @@ class Pages:
         self._held: Counter[str] = Counter()  # heartbeats that have ended, by session
 
     def close(self, session: str) -> None:
-        """The page of a session says that it is closed."""
+        """The page of a session reports that it is closed."""
         if session in self._closed:
             self._closed[session].set()
 
     def is_held(self, session: str) -> bool:
-        """Whether the heartbeat of a session has ended, but the page has not said that it is closed."""
+        """Whether the heartbeat of a session has ended, but the page has not reported that it is closed."""
         return self._held[session] > 0
 
     @contextlib.contextmanager
     def holding(self, session: str, receive: Receive) -> Iterator[Receive]:
-        """A ``receive`` for the heartbeat of a session, which reports the end of it when the page has ended."""
+        """A ``receive`` for the heartbeat of a session, which reports its end only when the page has ended."""
         closed = self._closed.setdefault(session, asyncio.Event())
 
         async def receive_held() -> Message:
@@ -56,10 +57,10 @@ class Pages:
                 try:
                     while not closed.is_set() and self._stays(session):
                         with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(closed.wait(), LOOK)
+                            await asyncio.wait_for(closed.wait(), CHECK)
                 finally:
                     self._held[session] -= 1
-                    self._held += Counter()  # without those that are 0
+                    self._held += Counter()  # removes counts of 0
             return message
 
         try:
@@ -69,7 +70,7 @@ class Pages:
 
 
 class HeartbeatMiddleware:
-    """Hold the heartbeats of ``pages``."""
+    """Hide the end of a heartbeat while its page may still be open, see ``Pages``."""
 
     def __init__(self, app: ASGIApp, pages: Pages):
         self._app, self._pages = app, pages
@@ -84,8 +85,10 @@ class HeartbeatMiddleware:
 
 
 def page_routes(pages: Pages, seen: Callable[[str], object]) -> list[Route]:
-    """The routes on which a page says that it is closed, or (``seen`` is told) still open. Middleware has checked whose
-    session it is."""
+    """The routes on which a page reports that it is closed, or still open; ``seen`` is called for an open one.
+
+    Middleware has checked that the session belongs to the visitor.
+    """
 
     async def close(request: Request) -> Response:
         pages.close(request.path_params["session"])

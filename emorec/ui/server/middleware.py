@@ -226,7 +226,7 @@ class Exchange:
             value = f"{visitors.COOKIE}={visitors.new_secret()}; Path=/"
             value = headers.cookie(value, framed=security.framed, secure=secure)
             sent.append((b"set-cookie", value.encode("ascii")))
-        return sent + security.of(kind)
+        return sent + security.for_kind(kind)
 
 
 def _cookies(header: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Whether the page can be served at an address and a port, and if not, for which reason.
+"""Checks whether the page can be served at an address and a port, and reports the reason if it cannot.
 
-Gradio reports every reason as a port that is not empty.
+Gradio reports every reason as a port that is taken.
 """
 
 import errno

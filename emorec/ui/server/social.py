@@ -1,4 +1,4 @@
-"""What other sites show of a link to the page: its own name and words in place of Gradio's."""
+"""The tags from which other sites show a link to the page: our name and words in place of Gradio's."""
 
 import html
 import re

@@ -1,1 +1,1 @@
-"""What belongs to a visitor's session: its files, the results that its programs may ask for again, and its jobs."""
+"""The data of each session: its files, its jobs and lists, and the results that a program may ask for again."""

@@ -1,4 +1,4 @@
-"""Several recordings of one visitor, analysed one after the other; one that fails does not stop the others."""
+"""A list of recordings of one visitor, analysed one after the other; one that fails does not stop the others."""
 
 import secrets
 import threading
@@ -13,8 +13,8 @@ from emorec.ui.jobs.job_queue import BUSY, TOO_MANY, TOO_MANY_FROM_THERE
 from emorec.ui.server import log
 
 MAX_ITEMS = 500  # recordings in one list
-POLL = 0.5  # seconds between two looks at a job
-RETRY = 3.0  # seconds until a queue that was full is asked again
+POLL = 0.5  # seconds between two checks of a job
+RETRY = 3.0  # seconds until a job is started again after the queue was full
 FULL = (BUSY, TOO_MANY, TOO_MANY_FROM_THERE)
 TOO_LONG = "The list holds {most} recordings at most; the others were not added."
 
@@ -26,9 +26,9 @@ class Item:
     """One recording of the list.
 
     ``name`` is unique in the list, with the folder that the visitor chose; ``path`` is the file. ``share`` (0 to 1) is
-    how much is done while it is at work; ``problem`` is a sentence if it failed; ``result`` is what ``Work.finish``
-    made of it. ``choices`` are those of the work that was done, or failed; ``before`` is the state that it gets back if
-    the work at hand is stopped.
+    the part done while it is at work; ``problem`` is a sentence if it failed; ``result`` is that of ``Work.finish``.
+    ``choices`` are those of the last work that was done or failed; ``state_before`` is the state to which it returns if
+    the current work is stopped.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Item:
     problem: str = ""
     result: Any = None
     choices: Any = None
-    before: str = STOPPED
+    state_before: str = STOPPED
     cancelled: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -47,9 +47,9 @@ class Item:
 class Work:
     """How a recording is worked on.
 
-    ``begin`` starts its job; ``finish`` makes its result from the complete features, and raises EmorecError; ``gone``
-    says whether nobody waits for the list any more. ``choices`` are what all of it is made with, by which one work is
-    told from another.
+    ``begin`` starts its job; ``finish`` makes its result from the complete features, and may raise EmorecError;
+    ``gone`` tells whether nobody waits for the list any more. ``choices`` are those of all its results; two works with
+    equal choices make the same results.
     """
 
     begin: Callable[[Item], Job]
@@ -59,7 +59,7 @@ class Work:
 
 
 class Batch:
-    """The list; ``start`` works through it in a thread of its own."""
+    """The list; ``start`` works through it in a separate thread."""
 
     def __init__(self):
         self._items: dict[str, Item] = {}
@@ -69,11 +69,11 @@ class Batch:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._work: Work | None = None  # the last one
-        self.sent: dict[str, dict[str, int]] = {}  # digests of what each page of the browser shows, by session
+        self.digests: dict[str, dict[str, int]] = {}  # of what each page of the browser shows, by session
 
     @property
     def full(self) -> bool:
-        """Whether nothing more can be added."""
+        """Whether no more recordings can be added."""
         with self._lock:
             return len(self._items) >= MAX_ITEMS
 
@@ -108,44 +108,48 @@ class Batch:
             return self._items.get(name)
 
     def remove(self, name: str) -> Item | None:
-        """Take a recording from the list, and stop its job; returns it, which gets no result any more."""
+        """Stop the job of a recording and remove it from the list; returns it, None if it is not there."""
         self.cancel(name)
         with self._finishing, self._lock:
             return self._items.pop(name, None)
 
     def renew(self, make: Callable[[Item], Any]) -> bool:
-        """Give each recording that is done the result that ``make`` returns, if it is not None; returns whether there
-        is another one. A list that is closed keeps its results."""
+        """Give each recording that is done the result of ``make``, if that is not None; returns whether there is one.
+
+        The results of a list that is closed do not change.
+        """
         renewed = False
         for item in self.items:
-            with self._finishing:  # for each, so that what is removed meanwhile gets none
+            with self._finishing:  # for each recording, so that one that is removed meanwhile gets no result
                 if self._closed:
                     break
-                # One that is being made again may be cancelled, and is done then with the result that it has.
-                done = item.state == DONE or (item.before == DONE and item.state in (WAITING, WORKING))
+                # A recording that is analysed again has its old result, which stays if this is cancelled.
+                done = item.state == DONE or (item.state_before == DONE and item.state in (WAITING, WORKING))
                 if done and self.get(item.id) is item and (result := make(item)) is not None:
                     item.result, renewed = result, True
         return renewed
 
     def cancel(self, name: str | None = None) -> None:
-        """Stop one recording, or all that wait or are at work."""
+        """Stop one recording, or with None all that wait or are at work."""
         with self._lock:
             for item in self._items.values():
                 if name in (None, item.id):
                     item.cancelled = True
                     if item.state == WAITING and (name is not None or self._thread is not None):
-                        item.state = item.before
+                        item.state = item.state_before
             if name is None:
                 self._stopping.set()
 
     def close(self) -> None:
-        """Stop all for good: what the list has is about to be deleted, and must not be written again."""
+        """Stop all for good, before the results of the list are deleted, so that none is written again."""
         self._closed = True
         self.cancel()
 
     def join(self) -> None:
-        """Wait until the work has ended, after ``cancel``, and a result that is being renewed is written; after
-        ``close`` nothing is written any more."""
+        """Wait, after ``cancel`` or ``close``, until the work and a ``renew`` have ended.
+
+        After ``close`` nothing is written any more.
+        """
         with self._lock:
             thread = self._thread
         if thread:
@@ -154,37 +158,42 @@ class Batch:
             pass
 
     def start(self, work: Work) -> bool:
-        """Work through what waits, what was stopped before or failed, and what was done with other choices; returns
-        whether there is anything."""
+        """Work on all recordings that wait, were stopped or failed, or were done with other choices.
+
+        Returns whether there are any.
+        """
         with self._lock:
             for item in self._items.values():
-                # What works already has choices of its own.
-                other = self._thread is None and (
+                # If the list is being worked through, that work has its own choices.
+                again = self._thread is None and (
                     item.state == FAILED or (item.state == DONE and item.choices != work.choices)
                 )
-                if other or item.state in (STOPPED, WAITING):
-                    if item.state != WAITING:  # else it keeps what it was before
-                        item.before = item.state
+                if again or item.state in (STOPPED, WAITING):
+                    if item.state != WAITING:  # else ``state_before`` is set already
+                        item.state_before = item.state
                     item.state, item.cancelled, item.share = WAITING, False, None
             if self._thread is not None:
                 return True
-            self._work, self._stopping = work, threading.Event()  # also for what is added later, by ``go_on``
+            self._work, self._stopping = (
+                work,
+                threading.Event(),
+            )  # ``go_on`` uses it again for recordings that are added later
             return self._begin(work)
 
     def forget_work(self) -> None:
-        """Let ``go_on`` not repeat an earlier work: the one that was asked for last was refused."""
+        """Forget the last work, so that ``go_on`` does not use it; called if a newer work is refused."""
         with self._lock:
             if self._thread is None:
                 self._work = None
 
     def go_on(self) -> None:
-        """Work on what was added since, as the last work did, unless that was cancelled."""
+        """Work on recordings that were added meanwhile, with the last work, unless that was cancelled."""
         with self._lock:
             if self._thread is None and self._work is not None and not self._stopping.is_set():
                 self._begin(self._work)
 
     def _begin(self, work: Work) -> bool:
-        """Work through what waits; returns whether anything does."""
+        """Start the thread if a recording waits; returns whether one does."""
         if not any(item.state == WAITING for item in self._items.values()):
             return False
         self._thread = threading.Thread(target=self._run, args=(work, self._stopping), daemon=True)
@@ -202,12 +211,12 @@ class Batch:
                 _fail(item, work, UNEXPECTED)
 
     def _next(self, stop: bool) -> Item | None:
-        """The next recording that waits. Without one the work ends, in one step, so that none is added unnoticed."""
+        """The next recording that waits, or None. Then the work has ended, before another one can be added."""
         with self._lock:
             waiting = [item for item in self._items.values() if item.state == WAITING]
             if stop or not waiting:
                 for item in waiting:
-                    item.state = item.before
+                    item.state = item.state_before
                 self._thread = None
                 return None
             waiting[0].state = WORKING
@@ -222,15 +231,15 @@ class Batch:
             item.share = _share(job.features)
         if job.problem in FULL and not item.cancelled:
             stopping.wait(RETRY)
-            item.state = item.before if stopping.is_set() else WAITING
+            item.state = item.state_before if stopping.is_set() else WAITING
         elif job.problem:
             _fail(item, work, job.problem)
         elif job.features is None or not job.features.complete:
-            item.state = item.before
+            item.state = item.state_before
         else:
             with self._finishing:
-                if item.cancelled or stopping.is_set():  # what it has may be deleted by now
-                    item.state = item.before
+                if item.cancelled or stopping.is_set():  # its file may have been deleted
+                    item.state = item.state_before
                 else:
                     item.result, item.choices, item.problem = work.finish(item, job), work.choices, ""
                     item.state = DONE

@@ -15,8 +15,11 @@ COMES_BACK_WITHIN = 20.0  # seconds that a reload may take on a slow machine bef
 
 
 class _Browser:
-    """The open pages of a browser, those of them that may have ended unnoticed (``doubted``), those that were closed
-    since a page was last opened, and when the last one was."""
+    """The pages of a browser.
+
+    ``pages`` are open; those in ``doubted`` may have ended unnoticed. ``closed`` are pages that were closed and not
+    forgotten yet; ``left_at`` is the time (s) when the last open page was closed, None while one is open.
+    """
 
     def __init__(self):
         self.pages: set[str] = set()
@@ -26,7 +29,7 @@ class _Browser:
 
 
 class Browsers:
-    """The browsers by name, and the sessions that are pages of each; ``clock`` is in seconds."""
+    """All browsers by name, and the sessions that are their pages; ``clock`` (s)."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
@@ -35,10 +38,10 @@ class Browsers:
         self._lock = threading.RLock()
 
     def enter(self, session: str, token: object) -> str:
-        """A page was opened: the name of its browser, which is that of the session if the token cannot be used."""
+        """A page was opened; returns the name of its browser, or the session itself if the token is not valid."""
         if not session or not isinstance(token, str) or not TOKEN.fullmatch(token):
             return session
-        name = f"browser {hashlib.sha256(token.encode()).hexdigest()}"  # no session can be called so: it has a space
+        name = f"browser {hashlib.sha256(token.encode()).hexdigest()}"  # no session has this name, because of the space
         with self._lock:
             self._names[session] = name
             browser = self._browsers.setdefault(name, _Browser())
@@ -47,12 +50,12 @@ class Browsers:
         return name
 
     def owner(self, session: str) -> str:
-        """The name of the browser that a session is a page of; the session itself if it is none."""
+        """The name of the browser of a session, or the session itself if no browser is known."""
         with self._lock:
             return self._names.get(session, session)
 
     def doubt(self, session: str) -> None:
-        """A page may have ended unnoticed: until it is ``seen`` again, it does not keep what its browser has."""
+        """A page may have ended unnoticed: until it is ``seen`` again, its browser counts as left without it."""
         with self._lock:
             browser = self._browsers.get(self._names.get(session, ""))
             if browser and session in browser.pages:
@@ -67,7 +70,7 @@ class Browsers:
                 browser.left_at = None
 
     def leave(self, session: str) -> bool:
-        """A page was closed: whether its browser has no other page open, apart from doubted ones."""
+        """A page was closed; returns whether its browser has no other open page, apart from doubted ones."""
         with self._lock:
             browser = self._browsers.get(self._names.get(session, ""))
             if browser is None:
@@ -94,12 +97,12 @@ class Browsers:
             browser = self._browsers.get(owner)
             return sorted(browser.pages) if browser else []
 
-    def known(self, owner: str) -> bool:
+    def is_known(self, owner: str) -> bool:
         """Whether there is such a browser."""
         with self._lock:
             return owner in self._browsers
 
-    def gone(self, owner: str) -> bool:
+    def is_gone(self, owner: str) -> bool:
         """Whether all pages of a browser have been closed for so long that this was no reload."""
         with self._lock:
             browser = self._browsers.get(owner)
@@ -108,7 +111,7 @@ class Browsers:
             return browser.left_at is not None and self._clock() - browser.left_at >= COMES_BACK_WITHIN
 
     def forget_pages(self, owner: str) -> None:
-        """Forget the closed pages of a browser, which may still come back itself."""
+        """Forget the closed pages of a browser, but not the browser, which may come back."""
         with self._lock:
             browser = self._browsers.get(owner)
             for session in browser.closed if browser else ():

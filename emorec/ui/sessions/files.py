@@ -118,9 +118,9 @@ class SessionFiles:
         return True
 
     def was_removed(self, file: object) -> bool:
-        """Whether a path that a client names is that of an upload that is not kept any more.
+        """Whether a path that a client names was an upload that does not exist any more.
 
-        It is False for other places, so that nobody learns what is there.
+        It is False for paths outside of the folder, so that clients learn nothing about other files.
         """
         path = Path(file if isinstance(file, str) else "").resolve()
         return self._root in path.parents and not path.is_file()
@@ -135,8 +135,8 @@ class SessionFiles:
     def new_download(self, session: str) -> Iterator[Path]:
         """A new folder whose files the session gets at the end of the context; an error removes the folder.
 
-        Raises EmorecError, without a path, if the session has too many bytes, if something cannot be written, or if
-        there is anything but plain files: the name of a file was a path then.
+        Raises EmorecError, without a path, if the session has too many bytes, if something cannot be written, or if the
+        folder contains anything but plain files, which happens if the name of a file is a path.
         """
         self.check_space(session)
         folder = None
@@ -149,7 +149,7 @@ class SessionFiles:
         except BaseException as error:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
-            # What writes results has made a sentence with the path out of the system's error.
+            # Functions that write results turn an error of the system into an EmorecError, whose sentence has the path.
             if isinstance(error, OSError) or (
                 isinstance(error, EmorecError) and isinstance(error.__context__, OSError)
             ):
@@ -189,20 +189,20 @@ class SessionFiles:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def use(self, session: str) -> None:
-        """The session is in use now."""
+        """Note that the session is in use now."""
         with self._lock:
             self._session(session)
 
     def remove_files(self, session: str, file: Path | str | None = None) -> None:
-        """Remove one file of a session, or all; its own folder, in which features may be stored, stays."""
+        """Remove one file of a session, or all; its own folder, which may contain stored features, stays."""
         with self._lock:
             own = self._sessions.get(self._owner(session), _Session())
             found = set(own.files) if file is None else own.files & {Path(file).resolve()}
             own.files -= found
-            # What several files have in common is not one's alone.
+            # A folder may be shared by several files.
             kept = {each.parent for each in own.files} | ({own.folder} if own.folder else set())
         for path in found:
-            with contextlib.suppress(OSError):  # one that cannot be removed does not keep the others
+            with contextlib.suppress(OSError):  # the other files are removed all the same
                 path.unlink(missing_ok=True)
             if path.parent not in kept and self._root in path.parent.parents:
                 shutil.rmtree(path.parent, ignore_errors=True)
@@ -231,7 +231,7 @@ class SessionFiles:
     def _bytes(self, own: _Session) -> int:
         files = set(own.files)
         if own.folder:
-            for folder, _, names in os.walk(own.folder):  # passes over folders that are removed meanwhile
+            for folder, _, names in os.walk(own.folder):  # skips folders that are removed meanwhile
                 files |= {Path(folder, name) for name in names}
         total = 0
         for file in files:

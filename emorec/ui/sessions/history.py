@@ -22,7 +22,7 @@ class _SessionJobs:
     """
 
     def __init__(self):
-        self._running: list[tuple[Job, bool]] = []  # with whether its features are kept for all
+        self._running: list[tuple[Job, bool]] = []  # each with whether its recording is a shared example
         self._stored: dict[tuple[str, Path | None], str] = {}  # (key, cache folder): name of the recording
         self._lock = threading.Lock()
 
@@ -97,7 +97,7 @@ class JobHistory:
         jobs.add(job, shared)
 
     def finish(self, session: str, job: Job) -> None:
-        """A job of a session has stored its last features, so that its thread ends now: keep only their key."""
+        """A job of a session has stored its last features, and is about to end: keep only the key of these."""
         with self._lock:
             jobs = self._sessions.get(session)
         if jobs:
@@ -126,13 +126,13 @@ class JobHistory:
         return problems
 
     def stop(self, session: str) -> list[Job]:
-        """Ask the jobs of a session to stop and return them; it stays known what they have stored."""
+        """Ask the jobs of a session to stop and return them; the keys of their features stay in the history."""
         with self._lock:
             jobs = self._sessions.get(session)
         return jobs.stop() if jobs else []
 
     def forget(self, session: str, key: str, cache: Path | None) -> None:
-        """What a session has stored under a key has been deleted."""
+        """Forget a key of a session, whose features have been deleted."""
         with self._lock:
             jobs = self._sessions.get(session)
         if jobs:

@@ -1,7 +1,7 @@
-"""The live sessions: what a browser sends of its camera and microphone, and what is known of it by now.
+"""The live sessions: what a browser sends from its camera and microphone, and the features of it so far.
 
-Only features are kept, in memory, with the small pictures of persons among them, until they are saved as a result, or
-the visitor leaves or deletes everything.
+Only features, which include small pictures of the persons, are kept in memory, until they are saved as a result, or the
+visitor leaves or deletes everything.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from emorec.ui.server.limits import Visitor
 
 MOST_AT_ONCE = max(1, processors())  # sessions that are read at the same time; each takes up to a core
 IDLE = 15.0  # seconds without anything from the browser after which a session is stopped if another one waits
-KEEP = 3600.0  # seconds that what a session knows is kept after it was last heard of
+KEEP = 3600.0  # seconds after the last input of a session until its features are forgotten
 MAX_SECONDS = 2 * 3600.0  # of a session
 MAX_SIDE = 1280  # pixels of a picture
 SOUND_RATES = (8_000, 192_000)  # Hz; lowest and highest
-WAIT = 0.08  # seconds to wait for the picture that was just sent, so that its reading goes back with the answer
+WAIT = 0.08  # seconds to wait for the reading of the picture that was just sent, so that the answer has it
 POLL = 0.01
 
 TOO_MANY = "Too many people use Live here now; try again in a few minutes."
@@ -39,17 +39,17 @@ TOO_LONG = f"A live session lasts at most {MAX_SECONDS / 60:.0f} minutes here; s
 NOTHING = "Nothing was seen or heard yet, so there is nothing to save."
 WRONG_RATE = "The sound has a rate that is not possible."
 
-# Pictures that are decoded at the same time, for all sessions; more are left out.
+# Limits the pictures that are decoded at the same time, for all sessions; further ones are left out.
 DECODING = threading.BoundedSemaphore(2)
 
 
-class Over(EmorecError):
-    """The session does not exist any more, or takes nothing more."""
+class SessionOver(EmorecError):
+    """The session does not exist any more, or accepts no more input."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
-    """What a browser sent: a JPEG and 16-bit mono sound at ``rate`` (Hz), each with its time (s), or b""."""
+class LiveInput:
+    """What a browser sent: a JPEG, and 16-bit mono sound at ``rate`` (Hz), each with its time (s); b"" for none."""
 
     picture: bytes = b""
     picture_at: float = 0.0
@@ -60,24 +60,24 @@ class Sent:
 
 @dataclass(eq=False, kw_only=True)
 class LiveSession:
-    """One session; ``choices`` are those of stage 2, ``heard`` is when it was last heard of (s)."""
+    """One session; ``choices`` are those of the inference, ``last_input`` is the time (s) of its last input."""
 
     live: Live
     visitor: Visitor
     checkpoint: str
-    heard: float
+    last_input: float
     choices: dict[str, Any] = field(default_factory=dict)
     stopped: bool = False
     _known: tuple[float | None, Reading] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop(self) -> None:
-        """End its threads; what it knows is kept."""
+        """End its threads, and keep its features."""
         self.stopped = True
         self.live.close()
 
     def reading(self) -> Reading:
-        """What is shown and heard now; it is computed again only if more is known."""
+        """The current reading, which is computed again only if there are new features."""
         with self._lock:
             until = self.live.until
             if self._known is None or self._known[0] != until:
@@ -86,7 +86,7 @@ class LiveSession:
 
 
 class LiveSessions:
-    """At most one live session for each session of the page, and ``most`` that are followed at the same time."""
+    """At most one live session for each session of the page, and ``most`` that run at the same time."""
 
     def __init__(self, most: int = MOST_AT_ONCE, clock: Callable[[], float] = time.monotonic):
         self._most, self._clock = most, clock
@@ -94,32 +94,32 @@ class LiveSessions:
         self._lock = threading.Lock()
 
     def start(self, visitor: Visitor, analyzer: Analyzer, checkpoint: str, name: str) -> None:
-        """Begin a session of a visitor, in place of the last one. Raises EmorecError if too many are followed."""
+        """Begin a session of a visitor, in place of the last one. Raises EmorecError if too many run."""
         with self._lock:
             now = self._clock()
             own = self._sessions.get(visitor.session)
             others = [each for each in self._sessions.values() if not each.stopped and each is not own]
-            silent = [each for each in others if now - each.heard > IDLE]
+            silent = [each for each in others if now - each.last_input > IDLE]
             if any(each.visitor.account == visitor.account and each not in silent for each in others):
                 raise EmorecError(FROM_THERE)
             if len(others) - len(silent) >= self._most:
                 raise EmorecError(TOO_MANY)
             self._sessions[visitor.session] = LiveSession(
-                live=Live(analyzer, name=name), visitor=visitor, checkpoint=checkpoint, heard=now
+                live=Live(analyzer, name=name), visitor=visitor, checkpoint=checkpoint, last_input=now
             )
         for each in (*silent, *([own] if own else ())):
             each.stop()
 
-    def take(self, session: str, sent: Sent) -> dict[str, Any]:
-        """Use what a browser sent; returns the reading of this moment. Raises Over, or EmorecError for wrong input."""
-        found = self._found(session)
+    def receive(self, session: str, sent: LiveInput) -> dict[str, Any]:
+        """Use what a browser sent; returns the current reading. Raises SessionOver, or EmorecError for wrong input."""
+        found = self._get(session)
         if found.stopped:
-            raise Over(OVER)
+            raise SessionOver(OVER)
         live = found.live
         if live.until > MAX_SECONDS:
             found.stop()
-            raise Over(TOO_LONG)
-        found.heard = self._clock()
+            raise SessionOver(TOO_LONG)
+        found.last_input = self._clock()
         if sent.sound:
             if not SOUND_RATES[0] <= sent.rate <= SOUND_RATES[1]:
                 raise EmorecError(WRONG_RATE)
@@ -148,7 +148,7 @@ class LiveSessions:
         }
 
     def timeline(self, session: str, choices: dict[str, Any]) -> Timeline | None:
-        """The last minute by other ``choices`` of stage 2, which count for readings too; None without a session."""
+        """The last minute, inferred with ``choices``, which are used for readings too; None without a session."""
         found = self._sessions.get(session)
         if found is None:
             return None
@@ -156,7 +156,7 @@ class LiveSessions:
         return found.live.timeline(**choices)
 
     def stop(self, session: str) -> bool:
-        """Stop following a session, and keep what is known; returns whether there is one."""
+        """Stop a session, and keep its features; returns whether there is one."""
         found = self._sessions.get(session)
         if found:
             found.stop()
@@ -164,7 +164,7 @@ class LiveSessions:
 
     def save(self, session: str) -> tuple[Features, str]:
         """End a session; returns all its features and the name of the checkpoint. Raises EmorecError."""
-        found = self._found(session)
+        found = self._get(session)
         found.stop()
         features = found.live.save()
         if not features.segments:
@@ -173,38 +173,39 @@ class LiveSessions:
         return features, found.checkpoint
 
     def end(self, session: str) -> None:
-        """End a session, and forget what it knows."""
+        """End a session, and forget its features."""
         with self._lock:
             found = self._sessions.pop(session, None)
         if found:
             found.stop()
 
     def running(self, session: str) -> bool:
-        """Whether a session is followed; one that was stopped only keeps what it knows."""
+        """Whether a session accepts input; one that was stopped only keeps its features."""
         found = self._sessions.get(session)
         return found is not None and not found.stopped
 
     def active(self, session: str) -> bool:
-        """Whether a session is followed and was heard of lately."""
+        """Whether a session runs and had input within IDLE seconds."""
         found = self._sessions.get(session)
-        return found is not None and not found.stopped and self._clock() - found.heard <= IDLE
+        return found is not None and not found.stopped and self._clock() - found.last_input <= IDLE
 
     def end_idle(self) -> None:
-        """Forget the sessions that were not heard of for KEEP seconds."""
+        """End the sessions that had no input for KEEP seconds."""
         now = self._clock()
         for session, found in [*self._sessions.items()]:
-            if now - found.heard > KEEP:
+            if now - found.last_input > KEEP:
                 self.end(session)
 
-    def _found(self, session: str) -> LiveSession:
+    def _get(self, session: str) -> LiveSession:
+        """A session. Raises SessionOver if there is none."""
         found = self._sessions.get(session)
         if found is None:
-            raise Over(OVER)
+            raise SessionOver(OVER)
         return found
 
 
 def _wait_for(live: Live, at: float) -> None:
-    """Wait until the picture of a time (s) is judged, but not for long."""
+    """Wait until the picture of a time (s) is analysed, at most WAIT seconds."""
     deadline = time.monotonic() + WAIT
     while (live.newest or 0.0) < at and time.monotonic() < deadline:
         time.sleep(POLL)

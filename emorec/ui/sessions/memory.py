@@ -1,4 +1,4 @@
-"""Remembers the analyses of each browser when their jobs end, and opens and deletes them from what is stored."""
+"""The recent analyses of each browser: added when their jobs end, and opened and deleted from the stored features."""
 
 import threading
 from collections.abc import Callable
@@ -24,7 +24,7 @@ CHANGED = "The checkpoint that read this recording has changed since; press Anal
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a job itself does not know: its browser, its analyzer and the name of that, its settings, and whether the
+    """Where a job comes from: its browser (``owner``), its analyzer and the name of that, its settings, and whether the
     recording is a ``shared`` example."""
 
     owner: str
@@ -35,14 +35,14 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What a visitor says of a recording: its persons, and markers."""
+class Edits:
+    """A visitor's edits of a recording: names, joins and divisions of persons, and markers."""
 
     people: People = NOBODY
     markers: tuple[Marker, ...] = ()
 
 
-NOTHING = Said()
+NO_EDITS = Edits()
 
 
 class Memory:
@@ -53,13 +53,13 @@ class Memory:
     ):
         self._browsers, self._files, self._history, self._analyzers = browsers, files, history, analyzers
         self._recents = Recents()
-        self._said: dict[str, dict[str, Said]] = {}  # by browser, and by the key of the features
-        self._lock = threading.Lock()  # of what was said: several pages of a browser may speak at once
+        self._edits: dict[str, dict[str, Edits]] = {}  # by browser, and by the key of the features
+        self._lock = threading.Lock()  # of ``_edits``, which several pages of a browser may change at the same time
 
     def keep(self, source: Source, job: Job) -> None:
-        """A job has ended: put what it has read into the list of its browser, if it was started on a page."""
+        """A job has ended: add its analysis to the list of its browser, if it was started on a page."""
         features = job.features
-        if features is None or not job.key or not self._browsers.known(source.owner):
+        if features is None or not job.key or not self._browsers.is_known(source.owner):
             return
         recent = Recent(
             name=str(job.facts.get("title") or Path(job.path).name),
@@ -77,29 +77,29 @@ class Memory:
         )
         self._recents.add(source.owner, recent)
 
-    def of(self, session: str) -> list[Recent]:
+    def recent_analyses(self, session: str) -> list[Recent]:
         """The analyses of the browser of a session, the latest first."""
         return self._recents.of(self._browsers.owner(session))
 
     def get(self, session: str, name: str) -> Recent:
-        """One of them. Raises EmorecError if there is none."""
+        """An analysis of the browser of a session. Raises EmorecError if there is none."""
         return self._recents.get(self._browsers.owner(session), name)
 
     def features(self, recent: Recent) -> Features:
-        """The features of an analysis, from disk. Raises EmorecError if they are not there any more."""
+        """The stored features of an analysis. Raises EmorecError if they are deleted, or of another checkpoint."""
         for name in (recent.checkpoint, ""):
             model = self._analyzers().get(name).model
             if model.fingerprint == recent.fingerprint:
                 return stored.load(recent.key, recent.name, model, recent.cache)
         raise EmorecError(CHANGED)
 
-    def said(self, session: str, key: str) -> Said:
-        """What the visitor has said of the recording whose features are stored under a key."""
+    def edits(self, session: str, key: str) -> Edits:
+        """The visitor's edits of the recording whose features are stored under a key."""
         owner = self._browsers.owner(session)
         with self._lock:
-            return self._said.get(owner, {}).get(key, NOTHING)
+            return self._edits.get(owner, {}).get(key, NO_EDITS)
 
-    def say(
+    def keep_edits(
         self,
         session: str,
         key: str,
@@ -108,27 +108,28 @@ class Memory:
         markers: tuple[Marker, ...] | None = None,
         running: bool = False,
     ) -> None:
-        """Keep what the visitor says of the persons or the markers of a recording, as long as its analysis is in the
-        list, or while it is ``running``. What is None stays as it was."""
+        """Keep the visitor's edits of a recording, if its analysis is in the list or ``running``.
+
+        ``people`` or ``markers`` of None do not change.
+        """
         owner = self._browsers.owner(session)
         with self._lock:
             keys = {each.key for each in self._recents.of(owner)}
-            if not key or not self._browsers.known(owner) or not (running or key in keys):
+            if not key or not self._browsers.is_known(owner) or not (running or key in keys):
                 return
-            known = self._said.get(owner, {})
-            said = known.get(key, NOTHING)
+            known = self._edits.get(owner, {})
+            edits = known.get(key, NO_EDITS)
             if people is not None:
-                said = replace(said, people=people)
+                edits = replace(edits, people=people)
             if markers is not None:
-                said = replace(said, markers=markers)
-            self._said[owner] = {own: known[own] for own in known if own in keys} | {key: said}
+                edits = replace(edits, markers=markers)
+            self._edits[owner] = {own: known[own] for own in known if own in keys} | {key: edits}
 
     def delete(self, session: str, recent: Recent) -> None:
-        """Delete an analysis: all files of its recording, its features, what was said of it, and its place in the
-        list.
+        """Delete an analysis: the files of its recording, its features, its edits, and its entry in the list.
 
-        What another analysis of the list needs too stays. Raises EmorecError if something could not be deleted; then
-        the analysis stays in the list.
+        Files and features that another analysis of the list needs stay. Raises EmorecError if something could not be
+        deleted; then the analysis stays in the list.
         """
         owner = self._browsers.owner(session)
         others = [each for each in self._recents.of(owner) if each.id != recent.id]
@@ -137,13 +138,13 @@ class Memory:
             self._history.forget(owner, recent.key, recent.cache)
         for path in recent.paths.difference(*(each.paths for each in others)):
             self._files.remove_files(owner, path)
-        self._recents.remove(owner, recent.id)  # first, so that nothing is said of it any more
+        self._recents.remove(owner, recent.id)  # before its edits, so that no new ones are kept
         if all(each.key != recent.key for each in others):
             with self._lock:
-                self._said.get(owner, {}).pop(recent.key, None)
+                self._edits.get(owner, {}).pop(recent.key, None)
 
     def forget(self, owner: str) -> None:
         """Forget the list of a browser."""
         self._recents.remove(owner)
         with self._lock:
-            self._said.pop(owner, None)
+            self._edits.pop(owner, None)

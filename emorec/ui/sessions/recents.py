@@ -1,4 +1,4 @@
-"""The recent analyses of each browser: what they are called, and the key of their features, which are on disk."""
+"""The lists of recent analyses of each browser, with the keys of their stored features."""
 
 import secrets
 import threading
@@ -12,7 +12,7 @@ from emorec.errors import EmorecError
 from emorec.extraction.options import WHOLE, Settings
 from emorec.ui.sessions.batch import MAX_ITEMS
 
-MAX_RECENTS = MAX_ITEMS  # of one browser, so that all of a list of recordings can be opened; older ones leave it
+MAX_RECENTS = MAX_ITEMS  # of one browser, so that a whole list of recordings can be opened; the oldest are removed
 FORGOTTEN = "That analysis is not in your list any more."
 
 
@@ -49,7 +49,7 @@ class Recent:
 
 
 class Recents:
-    """The recent analyses by browser; only the browser that an analysis belongs to gets it back."""
+    """The recent analyses by browser; no browser gets those of another one."""
 
     def __init__(self, clock: Callable[[], float] = time.time):
         self.clock = clock
@@ -57,8 +57,7 @@ class Recents:
         self._lock = threading.Lock()
 
     def add(self, owner: str, recent: Recent) -> Recent:
-        """Add an analysis; one of the same recording with the same settings is replaced and keeps its name for
-        programs (``id``)."""
+        """Add an analysis; it replaces one of the same recording with the same settings, and takes over its ``id``."""
         with self._lock:
             own = self._lists.setdefault(owner, OrderedDict())
             same = [each for each in own.values() if (each.key, each.name) == (recent.key, recent.name)]

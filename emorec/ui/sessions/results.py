@@ -1,4 +1,4 @@
-"""The results that programs may ask for again, each under a random name that only its own session can use."""
+"""The results that programs may ask for again; each has a random name that only its own session can use."""
 
 import threading
 import uuid

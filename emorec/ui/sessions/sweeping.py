@@ -10,12 +10,12 @@ INTERVAL = 300.0  # seconds between two checks
 
 
 class Sweepable(Protocol):
-    """What has idle sessions."""
+    """An object with sessions that may be idle."""
 
     def end_idle_sessions(self) -> None: ...
 
 
-def keep(service: Sweepable) -> None:
+def end_idle_regularly(service: Sweepable) -> None:
     """End idle sessions at regular intervals, in a thread that ends when the service is garbage collected.
 
     An error does not end the thread, because then no file would be removed any more.

@@ -1,5 +1,5 @@
 // The address of the page names the part that the chart shows, and its recording, so that a link shows the same part:
-// "#t=5,12&of=1a2b3c4d". Where that recording is not open yet, a sentence says so; another one is shown whole.
+// "#t=5,12&of=1a2b3c4d". A sentence asks to open that recording if it is not open; other recordings are shown whole.
 () => {
   const FRAGMENT = /^#t=([\d.]+),([\d.]+)(?:&of=([0-9a-f]+))?$/; // the part as in W3C Media Fragments
   const find = (selector) => document.querySelector(selector);
@@ -16,7 +16,7 @@
                                         : location.pathname + location.search);
   };
 
-  // The part that the address names for a recording, at the first call; null for another recording.
+  // The part that the address names, at the first call and for its own recording; else null.
   const take = (recording) => {
     if (!wanted) return null;
     const { part, of } = wanted;
@@ -36,6 +36,6 @@
       + "analyse that recording to see it." : "";
   };
   say();
-  window.addEventListener("hashchange", () => { read(); say(); }); // another link; what ``write`` writes is no such event
+  window.addEventListener("hashchange", () => { read(); say(); }); // another link was opened; ``write`` does not cause this event
   new MutationObserver(say).observe(document.body, { childList: true, subtree: true, attributeFilter: ["disabled"] });
 }

@@ -1,16 +1,17 @@
-// Gradio's server ends the stream of answers after the last one that somebody waits for, and its client opens another
-// for a later event. But an event of which the client hears before it hears of that end has no stream: its answer never
-// comes, and its job is stopped because nobody waits for it. Therefore the client hears of the end only when no answer
-// is missing, and of other events only after the end; until then, the stream goes on as another one.
+// Gradio's server ends the stream of answers after the last answer that is awaited, and its client opens a new stream for
+// a later event. But if the client learns of a new event before it learns of the end of the stream, it opens no stream:
+// the answer never comes, and the job is stopped because nobody waits for it. Therefore this script reports the end to
+// the client only when no answer is missing, and new events only after the end. Until then it continues the stream by
+// opening another one.
 //
-// If a connection breaks just when a stream is opened, the browser opens it again by itself, but the server has already
-// forgotten the events. They have failed then; without an answer the page would wait for them for ever.
+// If a connection breaks while a stream is opened, the browser opens it again by itself, but the server has already
+// forgotten the events. This script then answers that they have failed, because the page would wait for them for ever.
 () => {
   const plain = window.fetch, JOIN = "/queue/join", DATA = "/queue/data", AT_MOST = 1000; // ms
   const FAILED = "The connection broke, and the last action may have had no effect; try it again.";
-  const missing = new Set(); // events whose answer has not come
-  const early = new Set(); // events whose answer has come before the client hears of them
-  let ended; // a promise: the client has heard of the end
+  const missing = new Set(); // events without an answer so far
+  const early = new Set(); // events whose answer came before the client learns of them
+  let ended; // a promise: the client has learned of the end
 
   const pathOf = (resource) => new URL(resource.url ?? resource, location.href).pathname;
   const written = (message) => `data: ${JSON.stringify(message)}\n\n`;
@@ -52,7 +53,7 @@
   async function* answers(response, request) {
     for (let goesOn = true; goesOn;) {
       goesOn = false;
-      const unknown = new Set(missing); // of which this stream has said nothing; the server first says their place
+      const unknown = new Set(missing); // not mentioned by this stream; the server first sends the place in the queue
       for await (const message of messages(response)) {
         const { msg, event_id: event } = parsed(message);
         unknown.delete(event);

@@ -1,12 +1,13 @@
-// A page that is closed says so; one that only loses its connection does not, and keeps what it has.
+// A page reports to the server that it is closed, so that a page which only loses its connection is not taken for closed.
 () => {
   const session = () => document.querySelector("#ack [data-session]")?.dataset.session;
   const say = (what) => { if (session()) navigator.sendBeacon(`gradio_api/${what}/${session()}`); };
   addEventListener("pagehide", () => say("closed"));
-  // One that the browser has kept is shown again, but it has been closed for the server.
+  // A page that the browser shows again from its cache was closed for the server, so it is loaded again.
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-  // A page that was loaded asks which others are open, because some may have ended without a word. A browser that refuses
-  // storage to a framed page may refuse the channel too. One in which all was deleted tells the others, which show it.
+  // A page that was loaded asks the other pages of the browser whether they are open, because some may have ended without
+  // a report. A page on which all was deleted tells the others, which then reload. A browser that refuses storage to a
+  // framed page may refuse the channel too.
   try {
     new BroadcastChannel("emorec-pages").onmessage = ({ data }) => {
       if (!data.startsWith("deleted by ")) say("open");

@@ -2,14 +2,14 @@
 () => {
   const NEAR = 0.25; // seconds from a highlight within which the player is still at it
   const TYPED = "textarea, select, [contenteditable=true], input:not([type=radio], [type=checkbox], [type=range], [type=button])";
-  const PLACES = "#highlights, #timeline, #overview, #player, #status"; // elsewhere a letter may be meant for something else
+  const PLACES = "#highlights, #timeline, #overview, #player, #status"; // elsewhere n and p may have another meaning
   const find = (selector) => document.querySelector(selector);
   const list = () => find("#highlights .moments");
   const items = () => [...(list()?.querySelectorAll("li") ?? [])];
   const shown = () => items().filter((item) => !item.hidden);
   const startOf = (item) => Number(item.querySelector("[data-seek]").dataset.seek);
   const chosen = { kind: "", emotion: "", person: "", rank: "" }; // rank: how many of the strongest
-  // ``was``: start and kind of the current one; a redraw may keep its element for another.
+  // ``was``: start and kind of the current highlight, because a redraw may use its element for another one.
   let current = null, was = null, host = null, drawn;
 
   const mark = (item = null) => {
@@ -27,7 +27,7 @@
     if (line && line.textContent !== words) line.textContent = words;
   };
 
-  // With "shown part only" the list is about the part, like the summary.
+  // If the summary is about the shown part only, so is the list.
   const apply = () => {
     const part = find("#only input")?.checked ? window.emorecView?.part : null, { rank, ...equal } = chosen;
     for (const item of items()) {
@@ -44,7 +44,7 @@
     const left = shown(), now = window.emorecAt(), at = left.indexOf(current);
     let next;
     if (at >= 0 && Math.abs(startOf(current) - now) < NEAR) next = left[at + (forwards ? 1 : -1)];
-    else if (forwards) next = left.find((item) => startOf(item) > now - NEAR); // also the one at which the player is
+    else if (forwards) next = left.find((item) => startOf(item) > now - NEAR); // also the highlight at the position of the player
     else next = left.findLast((item) => startOf(item) < now - NEAR);
     if (!next) return;
     mark(next);
@@ -73,7 +73,7 @@
   document.addEventListener("input", (event) => { if (event.target.closest("#range")) apply(); });
   document.addEventListener("emorec-part", apply);
 
-  // A redraw replaces the list, or only what is in it: what was chosen is chosen again, as far as there is such a thing.
+  // A redraw replaces the list or its content; then the filters and the current highlight are set again, if they exist.
   const renew = () => {
     if (list() === host && host?.dataset.drawn === drawn) return;
     host = list();

@@ -1,4 +1,4 @@
-// The list of the library: what is pressed in it goes to the server in hidden text fields.
+// The list of the library: sends clicks and checked boxes to the server through hidden text fields.
 () => {
   let number = 0;
   const send = (place, words) => {
@@ -7,7 +7,7 @@
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, words);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  // In the order in which they were checked; what a search has hidden stays chosen.
+  // In the order in which they were checked; items that a search hides stay chosen.
   const chosen = [];
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("#library-list [data-open]");
@@ -24,7 +24,7 @@
     if (!box.checked && place >= 0) chosen.splice(place, 1);
     send("#library-chosen", JSON.stringify(chosen));
   });
-  // The list is written anew by every search. The comparison may be far below it, so a button goes there.
+  // Every search replaces the list. The comparison may be far below it, so a button scrolls there.
   const settle = () => {
     for (const field of document.querySelectorAll(":is(#library-command, #library-chosen) :is(textarea, input)")) {
       field.tabIndex = -1;

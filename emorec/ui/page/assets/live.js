@@ -1,10 +1,10 @@
-// The tab Live: opens the camera and the microphone, sends five pictures a second and the sound between them, and shows
-// the reading that comes back. Two requests may be on their way, one of them with sound, so that sound stays in order; a
-// picture that would have to wait is left out.
+// The tab Live: opens the camera and the microphone, sends five pictures per second and the sound between them, and shows
+// the reading in the answer. At most two requests wait for an answer, only one of them with sound, so that sound stays in
+// order. A picture is left out if both are waiting.
 () => {
   const PERIOD = 0.2, WIDTH = 640, QUALITY = 0.85, RATE = 16000, LONGEST_SOUND = 5, LOST = 1;  // s, px, Hz
-  const MOST = 2;  // requests on their way
-  const PATIENCE = 10_000;  // ms after which an answer is not expected any more; until then no further sound is sent
+  const MOST = 2;  // requests that wait for an answer
+  const PATIENCE = 10_000;  // ms to wait for an answer; with sound in the request, no further sound is sent until then
   const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
     process([channels]) {
       if (channels.length) this.port.postMessage(channels[0].slice());
@@ -18,7 +18,7 @@
   const REASONS = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing",
                     OverconstrainedError: "missing", NotReadableError: "busy", AbortError: "busy" };
 
-  // Opens the devices; gives "" or a word for what went wrong. If only one of the two is there, that one is used.
+  // Opens the devices; returns "", or a word for the problem. If there is only one of the two, it is used alone.
   const open = async () => {
     stop();
     const mine = ++openings;
@@ -49,7 +49,7 @@
   };
 
   const stop = (words) => {
-    openings += 1;  // what is being opened is not wanted any more
+    openings += 1;  // cancels an ``open`` that has not finished
     if (!current) return;
     const ended = current;
     current = null;
@@ -66,7 +66,7 @@
   const tracks = (mine, state) => mine.stream.getTracks().filter((track) => track.readyState === state);
   const gives = (mine, kind) => tracks(mine, "live").some((track) => track.kind === kind);
 
-  // A device has gone away: nothing more of it is sent, and without another one the session ends.
+  // A device was disconnected: the session goes on with the other one, or ends.
   const lose = (mine) => {
     if (current !== mine) return;
     const kinds = tracks(mine, "ended").map((track) => track.kind);
@@ -77,7 +77,7 @@
     document.querySelector("#live-stop")?.click(); // the server keeps what is known
   };
 
-  // Begins to send; the server has begun a session, whose name is in the note.
+  // Begins to send, after the server has begun a session, whose name is in the note.
   const run = () => {
     const session = document.querySelector("#live-note [data-session]")?.dataset.session;
     if (!current || current.began !== undefined) return;
@@ -108,7 +108,7 @@
     const tap = new AudioWorkletNode(mine.context, "tap");
     tap.port.onmessage = ({ data }) => {
       if (!gives(mine, "audio")) return;
-      // The time of the first sample, counted from then on, unless sound was lost.
+      // The time is counted in samples from the first one on, and measured again if sound was lost.
       const measured = now(mine) - data.length / mine.rate;
       if (mine.heard === undefined || Math.abs(mine.heard - measured) > LOST) {
         mine.sound = [], mine.samples = 0, mine.heard = measured;
@@ -119,7 +119,7 @@
     source.connect(tap);
   };
 
-  // Pictures are taken in the middle of the server's fifths of a second, so that none falls into the wrong one.
+  // Pictures are taken in the middle of the periods of the server, so that each is in the right period.
   const next = (mine) => {
     const time = now(mine), planned = (Math.floor(time / PERIOD + 0.5) + 0.5) * PERIOD;
     mine.timer = setTimeout(async () => {

@@ -1,4 +1,5 @@
-// The table of minutes: a click on one shows it, a click on a heading sorts, the largest first, or the smallest of valence.
+// The table of minutes: a click on a minute shows it. A click on a heading sorts by it: minute and valence upwards, the
+// other columns downwards.
 () => {
   const sort = (table, key, ascending) => {
     const body = table.tBodies[0], value = (row) => Number(row.dataset[key] ?? (ascending ? Infinity : -Infinity));

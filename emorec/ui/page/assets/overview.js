@@ -2,20 +2,19 @@
 // the server in a hidden text field, and into the address of the page.
 () => {
   const SHORTEST = 1; // seconds that can be shown at least
-  const LATE = 3000; // milliseconds after which a chart of another part is not only late
-  const MOST_AGAIN = 3;
-  const PAUSE = 120; // milliseconds without a movement of the brush after which the server is told the part
-  const LONGEST = 1000; // milliseconds after which it is told in the middle of a long movement
-  const NEAR = 0.02; // seconds before the first row and after the last that still belong to it
+  const LATE = 3000; // milliseconds after which the server is asked again if the chart shows another part
+  const MOST_AGAIN = 3; // such requests
+  const PAUSE = 120; // milliseconds after a movement of the brush until the part is sent to the server
+  const LONGEST = 1000; // milliseconds after which it is sent during a long movement
   const find = (selector) => document.querySelector(selector);
   const overview = () => find("#overview .overview");
   const limits = () => [Number(overview().dataset.first), Number(overview().dataset.last)];
   const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
-  // The part that is chosen, the part of the server's chart, and the part that can be seen in it: a chart is stretched
-  // until the server has drawn another.
+  // ``part`` is chosen, ``drawn`` is the part of the server's last chart, and ``seen`` is what the chart shows now: it is
+  // stretched until the server has drawn a new one.
   const view = (window.emorecView = { part: null, drawn: null, seen: null });
   const address = window.emorecAddress;
-  let timer = 0, since = 0, drag = null, chart = null, recording, placed; // recording: that of the part
+  let timer = 0, since = 0, drag = null, chart = null, recording, placed; // recording: the one that the part belongs to
   const fingers = new Map();
 
   const current = () => view.part ?? limits();
@@ -24,7 +23,7 @@
     return low + clamp((x - box.left) / box.width, 0, 1) * (high - low);
   };
 
-  // Shows the brush at the part; the chart follows when the server has drawn it.
+  // Puts the brush at the part; the chart follows when the server has drawn it.
   const place = () => {
     const host = overview();
     if (!host) return;
@@ -44,10 +43,10 @@
     placed = brush.getAttribute("style");
   };
 
-  // The part that the server was told last, and how often again: spaces at the end make it another request.
+  // The part that was sent last, and how often it was repeated: spaces at the end make it a different request.
   let told = "", again = 0, check = 0;
   const drawn = () => find("#summary [data-shown]")?.dataset.shown ?? "";
-  // Of two answers the one that was asked for first may come last; then the part is asked for again.
+  // Two answers may come in the wrong order; then the part is sent again.
   const verify = () => {
     if (timer || drag || !overview()) return;
     if (drawn() === told) again = 0;
@@ -68,7 +67,7 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
-  // Drawing costs the browser some pictures: not while the brush moves.
+  // Sends the part after a pause, because drawing would interrupt the movement of the brush.
   const tell = () => {
     const now = performance.now();
     if (!timer) since = now;
@@ -80,7 +79,7 @@
     const [first, last] = limits(), least = Math.min(SHORTEST, last - first);
     if (end - begin < least) [begin, end] = [(begin + end - least) / 2, (begin + end + least) / 2];
     const length = Math.min(end - begin, last - first);
-    // The rest is not analysed yet: the server would show all, because such a part has no row.
+    // A part after ``until`` has no row, because it is not analysed yet; the server would show the whole recording.
     const until = Math.min(last - length, Number(overview().dataset.until) - least);
     begin = clamp(begin, first, Math.max(first, until));
     view.part = length >= last - first - 1e-3 ? null : [begin, begin + length];
@@ -137,7 +136,7 @@
   const areaOf = (target) => target.closest?.("#overview .overview, #timeline");
   const timeUnder = (x, area) => area.id === "timeline" ? timeAt(x, window.emorecFrame() ?? area, view.seen ?? limits())
                                                         : timeAt(x, area);
-  // A pinch on a touchpad arrives as a wheel with Ctrl. Without it, only the ribbon zooms, so that the page can scroll.
+  // A pinch on a touchpad is a wheel event with Ctrl. Without Ctrl only the ribbon zooms, so that the page can scroll.
   document.addEventListener("wheel", (event) => {
     const area = areaOf(event.target);
     if (!area || !overview() || (area.id === "timeline" && !event.ctrlKey)) return;
@@ -152,7 +151,7 @@
   }, true);
   const pinch = (before, after) => {
     const width = ([a, b]) => Math.max(20, Math.abs(a.clientX - b.clientX));
-    // A finger on a chart that was drawn anew is on no area until it moves.
+    // After a redraw of the chart, a finger is on no area until it moves.
     const area = after.map((finger) => areaOf(finger.target)).find(Boolean);
     if (area) zoom(width(before) / width(after), timeUnder((after[0].clientX + after[1].clientX) / 2, area));
   };
@@ -184,38 +183,7 @@
     event.preventDefault();
   });
 
-  // The read-out: what the timeline says at the playhead, for eyes and for screen readers.
-  const UNSURE = [", unsure: low confidence", "", ", unsure: all evidence is from just before or after"];
-  const said = (emotions, index, percent) => (index < 0 ? "" : `${emotions[index]} ${percent}%`);
-  const readOut = (time, quiet) => {
-    const host = overview(), line = find("#readout p");
-    if (!host || !line) return;
-    // Gradio may keep the element and change its attributes.
-    if (host.dataset.rows !== view.source) {
-      view.source = host.dataset.rows;
-      view.rows = host.dataset.rows ? host.dataset.rows.split(";").map((row) => row.split(",").map(Number)) : [];
-    }
-    let low = 0, high = view.rows.length; // the first column that ends after the time
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (view.rows[middle][0] > time) high = middle; else low = middle + 1;
-    }
-    const last = view.rows.at(-1), emotions = host.dataset.emotions.split(",");
-    const row = time < limits()[0] - NEAR ? undefined : view.rows[low] ?? (last && time - last[0] < NEAR ? last : undefined);
-    const parts = [window.emorecClock(time)];
-    if (!row || row[1] < 0) parts.push(row ? "no evidence" : "not analysed");
-    else {
-      parts.push(said(emotions, row[1], row[2]) + UNSURE[row[3]]);
-      if (row[4] >= 0) parts.push(`face ${said(emotions, row[4], row[5])}`);
-      if (row[6] >= 0) parts.push(`voice ${said(emotions, row[6], row[7])}`);
-    }
-    line.setAttribute("aria-live", quiet ? "off" : "polite"); // a playing recording must not be talked over
-    const text = parts.join(" · ");
-    if (line.textContent !== text) line.textContent = text;
-  };
-  view.readOut = readOut;
-
-  // All of the recording is shown again, though nobody asked for it here.
+  // Shows the whole recording again, without sending this to the server.
   const forget = () => {
     clearTimeout(timer);
     timer = again = 0;
@@ -224,8 +192,8 @@
     place();
     document.dispatchEvent(new Event("emorec-part"));
   };
-  // The server draws the overview with its own part, and that may be an older one, in the element that is there; the
-  // chart shows a part as soon as it is a new picture.
+  // Called after each change of the page. The server may have drawn the overview, in the same element, with an older part;
+  // and a new element of the chart shows the part that the server has drawn.
   const look = () => {
     const host = overview(), svg = find("#timeline svg.marks"), field = find("#range :is(textarea, input)");
     if (field) field.tabIndex = -1;
@@ -234,7 +202,7 @@
       address.write(null);
       forget();
     }
-    if (!host) return; // a recording that is analysed again is shown with the same part
+    if (!host) return; // during another analysis; the part is kept for the same recording
     if (view.part && host.dataset.recording !== recording) { forget(); tell(); }
     const named = "complete" in host.dataset && address.take(host.dataset.recording);
     if (named) show(...named);
@@ -252,7 +220,7 @@
     { childList: true, subtree: true, attributeFilter: ["data-rows", "data-begin", "data-end"] });
   window.addEventListener("hashchange", () => {
     look();
-    const found = overview()?.dataset; // of another recording than the link's nothing changes
+    const found = overview()?.dataset; // a link to another recording changes nothing
     if (found && "complete" in found) address.write(view.part, found.recording);
   });
 }

@@ -1,5 +1,5 @@
-// Connects the timeline and the player: a click on the timeline seeks, a playhead shows the time, arrow keys step. Without
-// a player they move the playhead alone. A click on Analyze also closes the messages of earlier clicks.
+// Connects the timeline and the player: a click on the timeline seeks, a playhead shows the time, and arrow keys step.
+// Without a player they only move the playhead. A click on Analyze also closes the messages of earlier clicks.
 () => {
   const find = (selector) => document.querySelector(selector);
   const player = () => find("#player :is(video, audio):not([hidden])"); // hidden: the browser cannot play it
@@ -27,7 +27,7 @@
   playhead.setAttribute("aria-label", "Place in the recording");
   playhead.setAttribute("aria-valuemin", "0");
 
-  // The place (s) in a result without a player: its recording is not kept, or it never was a file.
+  // The time (s) of the playhead in a result without a player, because there is no file of the recording.
   let own = { recording: undefined, time: 0 };
   const now = () => {
     const media = player(), { recording, first } = whole() ?? {};
@@ -36,7 +36,7 @@
     return own.time;
   };
 
-  // A redraw of the chart takes the focus from the playhead, which then has it again.
+  // A redraw of the chart takes the focus from the playhead; then it gets the focus again.
   let held = false;
   playhead.addEventListener("focus", () => { held = true; });
   document.addEventListener("focusin", (event) => { if (event.target !== playhead) held = false; });
@@ -118,8 +118,8 @@
     }
   };
 
-  // Gradio opens a list of choices at any key, a moment later: after Tab its field has lost the focus by then, and the list
-  // would never close. A list that scrolls would have the focus next, and is about to go.
+  // Gradio opens a list of choices a moment after any key. After Tab its field has lost the focus by then, and the list
+  // would never close; so Gradio does not get this key. An open list that scrolls must not get the focus, because it closes.
   document.addEventListener("keydown", (event) => {
     const field = event.key === "Tab" && event.target.closest?.("[role=combobox]");
     if (!field) return;
@@ -137,7 +137,7 @@
     event.preventDefault();
   });
 
-  // Media events do not bubble; listeners that capture get them.
+  // Media events do not bubble, but capturing listeners get them.
   for (const name of ["timeupdate", "seeking", "seeked", "loadedmetadata", "pause"]) {
     document.addEventListener(name, place, true);
   }

@@ -1,5 +1,5 @@
 // The panel of choices on a narrow screen: its button opens and closes it, Escape closes it.
-// A problem that is reported is brought into view.
+// Also scrolls to a problem in the status.
 () => {
   const side = () => document.querySelector("#side"), button = () => side()?.querySelector("#panel-button button");
   const open = (isOpen) => {

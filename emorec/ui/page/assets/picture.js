@@ -1,5 +1,5 @@
-// The cards of the faces in a picture: the one under the pointer, the one with the focus, or the one that was tapped,
-// which stays until another tap. Escape closes it. A new result is brought into view.
+// Shows the card of a face in a picture: the face under the pointer, with the focus, or that was tapped; the last one stays
+// until another tap. Escape closes the card. Also scrolls to a new result.
 () => {
   const GAP = 8;
   let kept = null;
@@ -49,8 +49,8 @@
     hide();
   });
 
-  // On a phone the result is below the screen. It is known by the address of its picture, and by its words without one:
-  // the page builds it anew when its tab is opened again.
+  // On a phone the result is below the screen. A result is new if the address of its picture, or without one its text, is
+  // new; the element may be new without a new result, when the tab is opened again.
   let seen = "";
   new MutationObserver(() => {
     const result = document.querySelector("#faces"), image = result?.querySelector(".picture img");

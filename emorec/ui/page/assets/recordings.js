@@ -1,26 +1,26 @@
-// Several recordings: files and folders that are chosen or dropped are uploaded one by one, and then named to the server.
-// What is pressed in the lists goes to the server too, one request after the other, in a hidden text field.
+// Several recordings: uploads files and folders that are chosen or dropped, one by one, and then adds them to the list.
+// These requests, and those of the buttons in the lists, go to the server one after the other in a hidden text field.
 () => {
-  // All that ``emorec batch`` finds in a folder (``SUFFIXES`` in emorec/media/containers.py), and more.
+  // The suffixes that ``emorec batch`` finds in a folder (``SUFFIXES`` in emorec/media/containers.py), and some more.
   const KNOWN = /\.(mp4|m4[abv]|mov|mj2|mk[av]|web[am]|avi|f[l4]v|wmv|asf|ts|mts|m2ts|mpe?g|mpe|m2v|vob|mxf|dv|3gp|3g2|og[agv]|ivf|obu|h264|hevc|gif|mp[23]|wav|w64|aac|opus|flac|ac3|eac3|aif[cf]?|aiff|amr|caf|au|wv|tta|wma)$/i;
   const MOST = 20; // names of files in one request
   const PAUSE = 3000; // milliseconds between two such requests while more is uploaded
   const WAIT = 60000; // milliseconds for an answer
-  const SURE = 6000; // milliseconds in which a button that deletes is to be pressed again
-  const AGAIN = 3000; // milliseconds after which the same is asked again
+  const SURE = 6000; // milliseconds within which a button that deletes must be pressed again
+  const AGAIN = 3000; // milliseconds after which a request without an answer is sent again
   const find = (selector) => document.querySelector(selector);
   const say = (words) => { const place = find("#pick .sending"); if (place) place.textContent = words; };
   let number = 0, sending = Promise.resolve(), waiting = [], uploading = false, notes = [];
-  let joins = false; // Analyze all was clicked while more is uploaded, which is analysed too
+  let joins = false; // Analyze all was clicked during the upload, so the uploaded files are analysed too
 
   window.emorecNow = () => {
     const media = find("#player :is(video, audio):not([hidden])"); // hidden: the browser cannot play it
     return media && window.emorecClock(Math.floor(10 * media.currentTime) / 10);
   };
 
-  // Asks until there is an answer: a page that has just been opened may not listen to the field yet. The same text a
-  // second time is no change to a page that has heard the first. Before the server knows whose page it is, a request
-  // would go to lists of nobody. Resolves to whether there was an answer.
+  // Sends a request until there is an answer, because a page that has just been opened may ignore the field. If the page
+  // has got the first request, the same text again is no change of the field. Nothing is sent before the first answer has
+  // come, because the server would not know the browser. Resolves to whether there was an answer.
   const answered = (id, ask) => new Promise((resolve) => {
     const began = Date.now();
     let asked = 0;
@@ -82,7 +82,7 @@
       } catch (problem) {
         problems.push(`${path}: ${problem}`);
       }
-      // Of a long list many at once: each answer holds the whole list.
+      // With many files, several in one request, because each answer contains the whole list.
       if (done.length < MOST && waiting.length > MOST && Date.now() - named < PAUSE) continue;
       lost += await name(done);
       named = Date.now();
@@ -105,11 +105,13 @@
     if (note) notes.push(note);
     if (!uploading) work();
   };
-  // Of a folder only what looks like a recording; hidden files are not.
+  // Takes only the files of a folder that look like recordings and are not hidden.
   const ofFolder = (found) => {
-    const kept = found.filter(({ file, path }) => KNOWN.test(file.name) && !path.split("/").some((part) => part.startsWith(".")));
+    const isHidden = (path) => path.split("/").some((part) => part.startsWith("."));
+    const kept = found.filter(({ file, path }) => KNOWN.test(file.name) && !isHidden(path));
     const left = found.length - kept.length;
-    take(kept, !found.length ? "The folder is empty." : left ? `${left} ${left === 1 ? "file is not a recording and was" : "files are not recordings and were"} left out.` : null);
+    const which = left === 1 ? "file is not a recording and was" : "files are not recordings and were";
+    take(kept, !found.length ? "The folder is empty." : left ? `${left} ${which} left out.` : null);
   };
 
   const read = (reader) => new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
@@ -125,7 +127,7 @@
     return found;
   };
 
-  // A drop of one file is Gradio's; these listeners come before its own.
+  // Gradio handles the drop of one file; these listeners are called before its own.
   document.addEventListener("drop", (event) => {
     if (!event.target.closest?.("#file, #pick, #several")) return;
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
@@ -151,11 +153,11 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches?.("#pick input[type=file]")) chosen(event.target);
   }, true);
-  // What was chosen before this script was there.
+  // Files that were chosen before this script ran.
   document.querySelectorAll("#pick input[type=file]").forEach((field) => { if (field.files.length) chosen(field); });
 
-  // What was opened begins with the line that says so. The player above it and the chart get their size a little
-  // later and move it, so it is brought back until it stays or the person scrolls.
+  // Scrolls to the status line of a result that was opened. The player above it and the chart get their size a little
+  // later and move the line, so this is repeated for some time, unless the person scrolls.
   const SETTLED = 2000; // milliseconds
   let scrolledBy = 0; // when the person last scrolled or pressed anything
   for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
@@ -167,7 +169,7 @@
     if (top < 0 || top > innerHeight / 2) window.emorecScroll(find("#status"), "start");
     if (Date.now() - began < SETTLED) setTimeout(bringUp, 250, began);
   };
-  // The list above it keeps the focus, for the next one of it.
+  // Without ``focus``, the focus stays in the list, for its next recording.
   const goToResult = (focus) => {
     const line = find("#status [data-opened]");
     bringUp(Date.now());
@@ -176,7 +178,7 @@
     line.focus({ preventScroll: true });
   };
 
-  // A button that deletes is pressed twice. A list that is written anew keeps its buttons, for other lines.
+  // A button that deletes must be pressed twice. A redraw of the list may use the same button for another line.
   const isSure = (button) => button.classList.contains("sure") && button.armed === button.dataset.do;
   const arm = (button) => {
     const words = button.textContent, label = button.ariaLabel;
@@ -208,7 +210,7 @@
     });
   });
 
-  // The lists are written anew when something changes: what had the focus has it again, and times are the browser's own.
+  // After a redraw of the lists, the focus is set again, and times are shown in the local time of the browser.
   let focused = null, list = "";
   document.addEventListener("focusin", (event) => {
     list = event.target.closest("#recordings, #recents, #combined")?.id ?? "";

@@ -1,4 +1,4 @@
-// The table of every row: a click on a row, or Enter, goes there; a shadow at the right says that more columns follow.
+// The table of every row: a click on a row, or Enter, seeks to it; a shadow at the right shows that more columns follow.
 () => {
   const END = 2; // px; a table that is scrolled so close to its end has nothing more to show
   const go = (target) => {

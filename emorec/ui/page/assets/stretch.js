@@ -1,5 +1,5 @@
-// While the brush moves, the chart that is there is moved and stretched to the part that is chosen. It costs the browser
-// next to nothing; a new chart, which shows more of a shorter part, is drawn when the brush rests.
+// While the brush moves, the present chart is moved and stretched to the chosen part, which is fast. When the brush rests,
+// the server draws a new chart, which has more detail in a shorter part.
 () => {
   const find = (selector) => document.querySelector(selector);
   const marks = () => document.querySelectorAll(
@@ -11,7 +11,7 @@
     const width = frame.getBBox().width, [first, last] = view.drawn ?? [Number(whole.first), Number(whole.last)];
     const factor = (last - first) / (end - begin), shift = (width * (first - begin)) / (end - begin);
     const same = Math.abs(factor - 1) < 1e-3 && Math.abs(shift) < 0.5;
-    // Nothing beside the frame. The corners are in the space of the marks before they are moved.
+    // Clips the marks at the frame; the coordinates are those of the marks before they are moved.
     const [left, right] = [-shift / factor, (width - shift) / factor].map((x) => `${x.toFixed(2)}px`);
     const clip = `polygon(${left} -1000px, ${right} -1000px, ${right} 9999px, ${left} 9999px) view-box`;
     for (const mark of marks()) {

@@ -1,4 +1,4 @@
-// Keeps Vega's tooltip within the window; on a narrow screen it would reach over the edge.
+// Keeps Vega's tooltip within the window, because on a narrow screen it would reach beyond the edge.
 () => {
   const MARGIN = 8; // px
   const keep = (tip) => {

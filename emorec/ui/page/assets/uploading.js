@@ -1,4 +1,4 @@
-// A click on Analyze while its file is uploaded: Gradio holds it until the file is here, and says nothing; this does.
+// Shows a sentence if Analyze is clicked while its file is uploaded: Gradio delays the click without any sign.
 () => {
   const WORDS = "The file is still on its way; its analysis begins when it is here.";
   const find = (selector) => document.querySelector(selector);

@@ -1,4 +1,4 @@
-"""The timeline of what the page shows, from its features, its choices, and what the visitor says of it."""
+"""The timeline that the page shows, from its features, its choices, and the visitor's names and markers."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -10,21 +10,23 @@ from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
-from emorec.ui.page.analysis import Analysis, infer, persons
-from emorec.ui.page.marker_panel import Marked
-from emorec.ui.page.people_handlers import Edited
+from emorec.ui.page.analysis import Analysis, infer, person_choices
+from emorec.ui.page.marker_panel import PageMarkers
+from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.service import Service
 
-CHOICES = ("fusion", "step", "window", "smooth", "person", "prior", "baseline")  # of ``timeline_of``, in this order
+CHOICES = ("fusion", "step", "window", "smooth", "person", "prior", "baseline")  # of ``infer_current``, in this order
 
 
-def timeline_of(
-    service: Service, analysis: Analysis, features: Features, active: str, marked: Marked, **choices: Any
+def infer_current(
+    service: Service, analysis: Analysis, features: Features, active: str, marked: PageMarkers, **choices: Any
 ) -> Timeline:
-    """The timeline of features with the visitor's markers; ``active`` is the checkpoint in use, ``choices`` are the
-    values of the controls of CHOICES. A person that is not offered for these features is nobody. Raises ``gr.Error``.
+    """The timeline of features with the visitor's markers.
+
+    ``active`` is the checkpoint in use, ``choices`` are the values of the controls of CHOICES. A person whom these
+    features do not have counts as no choice. Raises ``gr.Error``.
     """
-    _, *offered = [number for _, number in persons(features)]
+    _, *offered = [number for _, number in person_choices(features)]
     choices |= {
         "person": choices["person"] if choices["person"] in offered else None,
         "prior": validation.prior(choices["prior"]),
@@ -35,26 +37,30 @@ def timeline_of(
         return marked.on(analysis, infer(analyzer, features, analysis.facts, **choices))
 
 
-class Current:
-    """The handler that infers the timeline anew before it is written: the page may not have drawn yet what was chosen
-    or said last."""
+class CurrentTimeline:
+    """The handler that infers the timeline again before it is written to a file.
+
+    The page may not have drawn the latest choices and edits yet.
+    """
 
     def __init__(self, service: Service):
         self.service = service
 
     def timeline(
-        self, analysis: Analysis, active: str, edited: Edited, marked: Marked, *choices: Any
+        self, analysis: Analysis, active: str, edited: PeopleEdits, marked: PageMarkers, *choices: Any
     ) -> Timeline | None:
         """The timeline as it would be drawn now, ``choices`` as in CHOICES; None if there is none."""
         features = edited.features(analysis)
         if features is None:
             return analysis.rows
-        return timeline_of(self.service, analysis, features, active, marked, **dict(zip(CHOICES, choices, strict=True)))
+        return infer_current(
+            self.service, analysis, features, active, marked, **dict(zip(CHOICES, choices, strict=True))
+        )
 
-    def after(
+    def click_when_current(
         self, button: gr.Button, parts: SimpleNamespace, session: SimpleNamespace, quiet: dict[str, Any]
     ) -> Callable[..., Any]:
-        """What connects a handler that is called after a click on a button, once ``session.timeline`` is current."""
+        """A function that connects a handler to a click on a button, after ``session.timeline`` was made current."""
         chosen = [getattr(parts.choices, name) for name in CHOICES]
         shown = [session.analysis, session.active, session.edited, session.marked, *chosen]
         return button.click(self.timeline, shown, session.timeline, concurrency_limit=None, **quiet).success
