@@ -114,8 +114,8 @@ class Analyzer(Saving):
         cannot be used.
         """
         inference.check(fusion, step, window, smooth, prior, unsure_below, baseline)
-        person = persons.checked(person)
-        people = people_file.of(people)  # before hours of work
+        person = persons.checked_person(person)
+        people = people_file.resolve(people)  # before hours of work
         used = checked_modalities(modalities, fusion)
         settings = Settings(
             faces="face" in used,
@@ -186,7 +186,7 @@ class Analyzer(Saving):
         The keywords are those of ``analyze``; without ``people``, what the features say of persons counts. Raises
         EmorecError.
         """
-        features, notes = people_file.used(people, features) if people else (features, ())
+        features, notes = people_file.apply(people, features) if people else (features, ())
         made = inference.infer(
             features, self.model, fusion, step, window, person, smooth, prior, unsure_below, baseline
         )

@@ -23,11 +23,11 @@ def require(extra: str, *modules: str) -> None:
     """
     if missing := [module for module in modules if find_spec(module) is None]:
         raise EmorecError(
-            f"This needs packages that are not installed ({', '.join(missing)}): run {installing(extra)}."
+            f"This needs packages that are not installed ({', '.join(missing)}): run {install_command(extra)}."
         )
 
 
-def installing(extra: str) -> str:
+def install_command(extra: str) -> str:
     """The command that installs an extra, for a sentence.
 
     In a clone pip may not know the name emorec (`make app` does not install it), so the command is for the clone's

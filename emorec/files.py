@@ -82,7 +82,7 @@ def shortened(text: str, most: int) -> str:
     return text
 
 
-def no_device(name: str) -> str:
+def avoid_device_name(name: str) -> str:
     """A name of a file, with "_" before it if it is that of a device of Windows."""
     return f"_{name}" if DEVICES.match(name) else name
 

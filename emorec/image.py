@@ -16,7 +16,7 @@ from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.arrays import as_picture
 from emorec.extraction.faces import encode_faces
 from emorec.face import alignment, detection
-from emorec.face.confirmation import confirmed
+from emorec.face.confirmation import confirm
 from emorec.face.detection import Detector
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
@@ -91,14 +91,14 @@ def recognise(
     image: np.ndarray, model: Checkpoint, detector: Detector, prior: PriorLike = priors.STILL
 ) -> list[FaceResult]:
     """A FaceResult for every face in an RGB image (H, W, 3) uint8, from left to right, under a prior
-    (``prior.of_still``).
+    (``prior.resolve_for_still``).
 
     Raises EmorecError for an unknown prior, and for "adaptive".
     """
-    expected = priors.of_still(prior)
-    image = detection.enlarged(image)
+    expected = priors.resolve_for_still(prior)
+    image = detection.enlarge_small(image)
     with detection.CV_THREADS.held():
-        found = confirmed(image, detector.detect(image), detector)
+        found = confirm(image, detector.detect(image), detector)
         found.sort(key=lambda face: float(face.box[0]))
     if not found:
         return []
@@ -117,7 +117,7 @@ def recognise(
 def boxes(image: np.ndarray, detector: Detector) -> list[tuple[float, float, float, float]]:
     """The box (left, top, width, height, fractions) of everything in an RGB image (H, W, 3) uint8 that may be a face,
     also where ``recognise`` is not sure of one: what must be hidden is more than what can be named."""
-    image = detection.enlarged(image)
+    image = detection.enlarge_small(image)
     height, width = image.shape[:2]
     with detection.CV_THREADS.held():
         return [_clipped(face.box / [width, height, width, height]) for face in detector.detect(image)]

@@ -78,7 +78,7 @@ def longest_file(environment: Environment = os.environ) -> float | None:
     return None if minutes is None else minutes * 60
 
 
-def given(environment: Environment = os.environ) -> dict[str, str]:
+def library_variables(environment: Environment = os.environ) -> dict[str, str]:
     """The variables of the library that are set, for processes elsewhere; those of the page stay here."""
     return {name: value for name, value in environment.items() if name.startswith("EMOREC_") and name not in PAGE}
 

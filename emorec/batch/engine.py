@@ -125,7 +125,7 @@ def conclude(task: Task, features: Features, facts: dict[str, Any] | None = None
 
     loaded = analyzer(task.choices)
     if people := task.choices.inferring.get("people"):  # the tables and the manifest follow them too
-        features = people_file.used(people, features)[0]
+        features = people_file.apply(people, features)[0]
     timeline = loaded.infer(features, **task.choices.inferring)
     timeline = replace(timeline, media=timeline.media | (facts or {}))
     notes: list[str] = []

@@ -121,7 +121,7 @@ def run(
             raise EmorecError(SAME_NAME.format(names=_of_one_name(listed.sources)))
         if people := chosen.inferring.get("people"):
             names = [Path(source.address).name for source in listed.sources if not download.is_link(source.address)]
-            if sentence := people_file.for_others(people_file.of(people), names):
+            if sentence := people_file.wrong_recording_note(people_file.resolve(people), names):
                 tell(sentence)
         _forget_expanded(records, listed.expanded)
         state = State(

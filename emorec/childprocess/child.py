@@ -31,12 +31,12 @@ Work = Callable[[dict, Send], None]  # works on a task
 def main(work: Work) -> None:
     """The whole program of a child whose work may begin in a fork."""
     if FORK in sys.argv[1:]:
-        wait(work)
+        serve_forks(work)
     else:
-        alone(work, ready=True)
+        run_task(work, ready=True)
 
 
-def alone(work: Work, orphaned: Callable[[dict], None] | None = None, ready: bool = False) -> NoReturn:
+def run_task(work: Work, orphaned: Callable[[dict], None] | None = None, ready: bool = False) -> NoReturn:
     """Work on the one task that arrives on standard input, answering on standard output, then end this process.
 
     If the parent goes meanwhile, ``orphaned`` is called with the task, and the process ends with all that it started.
@@ -68,7 +68,7 @@ def _work(work: Work, task: dict, stdout: IO[bytes]) -> None:
     work(task, lambda header, *arrays: messages.send(stdout, header, *arrays))
 
 
-def wait(work: Work) -> None:
+def serve_forks(work: Work) -> None:
     """Fork this process for every pair of sockets that arrives, until the parent has ended."""
     control = socket.socket(fileno=os.dup(0))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would give away the numbers of ended forks

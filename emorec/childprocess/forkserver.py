@@ -131,7 +131,7 @@ class ForkServer:
 
 def _reason(started: subprocess.Popen) -> str:
     """Why a program did not start, from its error output if there is any; it is killed if it still runs."""
-    how = process.ending(started, WAITED_FOR_END)
+    how = process.wait_for_exit(started, WAITED_FOR_END)
     process.kill(started)
     with started.stderr as errors:  # type: ignore[union-attr]
         lines = errors.read(MAX_ERROR).decode(errors="replace").strip().splitlines()

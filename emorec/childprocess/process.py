@@ -122,7 +122,7 @@ def kill(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def ending(process: subprocess.Popen, within: float) -> str | None:
+def wait_for_exit(process: subprocess.Popen, within: float) -> str | None:
     """How a process ended ("code 1", "signal 9"), None if it still runs after ``within`` (s)."""
     deadline = time.monotonic() + within
     while (code := _exit_code(process)) is None:

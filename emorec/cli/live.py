@@ -39,10 +39,10 @@ def run(options: argparse.Namespace) -> int:
     from emorec.inference import baseline_choice, prior, timeline
 
     # Files are read now: they may be gone when the session ends, which must not be lost.
-    baseline = baseline_choice.of(options.baseline)
+    baseline = baseline_choice.resolve(options.baseline)
     choices: dict[str, Any] = {
         "fusion": options.fusion,
-        "prior": prior.of(options.prior),
+        "prior": prior.resolve(options.prior),
         "window": options.window_sec,
         "unsure_below": options.unsure_below,
         "baseline": baseline,
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         names.check_folder(options.out or Path(DEFAULT_OUT))
     feeds = feeds_of(options)
     from emorec import analyzer
-    from emorec.extraction.assembly import merged_notes
+    from emorec.extraction.assembly import merge_notes
     from emorec.extraction.people import NOBODY
     from emorec.live import Live
 
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     with Live(loaded, name=options.save or "live") as live:
         problem, damage = _watch(live, feeds, moment, bool(options.save))
         features = live.save()
-    features = dataclasses.replace(features, notes=tuple(merged_notes([*features.notes], damage)))
+    features = dataclasses.replace(features, notes=tuple(merge_notes([*features.notes], damage)))
     if baseline.stretch and baseline.stretch[0] >= features.until:
         _note(TOO_EARLY.format(until=features.until, name=baseline.name))
         choices = moment

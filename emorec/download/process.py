@@ -87,7 +87,7 @@ class Downloading:
 
     def found(self) -> dict:
         """What the child said last. Raises EmorecError if that is not a file, or one that is too long."""
-        ended = childprocess.ending(self._process, ENDS_WITHIN)
+        ended = childprocess.wait_for_exit(self._process, ENDS_WITHIN)
         if ended:
             if isinstance(problem := self._last.get("problem"), str):
                 # With its cause, because a batch stops for a full disk, which is no fault of the recording.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emorec import settings
 from emorec.errors import EmorecError
-from emorec.extraction.features import HEAD_FILE
+from emorec.extraction.feature_folder import HEAD_FILE
 
 ABANDONED = 3600  # seconds after which a partly written file belongs to a run that was killed
 TOLERANCE = 0.05  # share of the limit that a run may add before the size of the folder is measured again

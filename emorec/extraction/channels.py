@@ -39,7 +39,7 @@ FITS, FITS_A_PICTURE = 12.0, 0.13
 Arrays = dict[str, np.ndarray]
 
 
-def merged(channels: Sequence[Arrays]) -> Arrays:
+def merge(channels: Sequence[Arrays]) -> Arrays:
     """The voice arrays of both channels in order of time, the left first, with the array CHANNEL."""
     found: Arrays = {}
     for name, first in channels[0].items():
@@ -49,7 +49,7 @@ def merged(channels: Sequence[Arrays]) -> Arrays:
     return found | {CHANNEL: np.tile(np.arange(len(channels), dtype=np.uint8), count)}
 
 
-def empty() -> Arrays:
+def no_channels() -> Arrays:
     """The array CHANNEL without rows."""
     return {CHANNEL: np.zeros(0, np.uint8)}
 
@@ -59,14 +59,14 @@ def count(arrays: Arrays) -> int:
     return len(SIDES) if CHANNEL in arrays else 1
 
 
-def of_channel(arrays: Arrays, number: int) -> Arrays:
+def select_channel(arrays: Arrays, number: int) -> Arrays:
     """The arrays with only the voice hops of a channel, and without CHANNEL."""
     own = arrays[CHANNEL] == number
     voices = {name: values[own] for name, values in arrays.items() if name.startswith("voice_") and name != CHANNEL}
     return {name: values for name, values in arrays.items() if name != CHANNEL} | voices
 
 
-def cleaned(arrays: Arrays) -> Arrays:
+def remove_crosstalk(arrays: Arrays) -> Arrays:
     """Arrays in which only a channel's own voice is speech, not what it picks up of the other side.
 
     If both channels hold the same voices, only the hops of the left one are left, without CHANNEL.
@@ -76,7 +76,7 @@ def cleaned(arrays: Arrays) -> Arrays:
     loudness, speech = (arrays[name].reshape(-1, 2).astype(np.float64) for name in ("voice_loudness", "voice_speech"))
     spoken = speech >= SPEECH
     if _same(loudness, spoken):
-        return of_channel(arrays, 0)
+        return select_channel(arrays, 0)
     level = _around(loudness)
     # As they are, and by how loud each channel's own voice is: microphones may be set differently.
     own = [np.quantile(level[spoken[:, side], side], LOUD_SHARE) if spoken[:, side].any() else 0.0 for side in (0, 1)]
@@ -106,7 +106,7 @@ def _windows(values: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(values, 2 * AROUND + 1, axis=0)
 
 
-def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+def assign_speakers(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """The person who speaks in every hop (H,) of both channels, and the probability (H,) of that.
 
     A hop without speech is OFF_SCREEN; its probability is that of no speech.
@@ -119,19 +119,19 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
 
 def _owners(arrays: Arrays, hop_seconds: float) -> list[int]:
     """The person whose voice each channel is: one who is visible, or one of VOICES."""
-    owners, fits = [*VOICES], fit(arrays, hop_seconds)
+    owners, fits = [*VOICES], mouth_fits(arrays, hop_seconds)
     for number, side in sorted(fits, key=lambda pair: -fits[pair]):
         if owners[side] == VOICES[side] and number not in owners:
             owners[side] = number
     return owners
 
 
-def fit(arrays: Arrays, hop_seconds: float) -> dict[tuple[int, int], float]:
+def mouth_fits(arrays: Arrays, hop_seconds: float) -> dict[tuple[int, int], float]:
     """How well mouths fit channels, in nats against nobody's, by (person, channel); only those that fit clearly."""
     numbers = sync.persons(arrays["face_person"])
     found: dict[tuple[int, int], float] = {}
     for side in range(len(SIDES)) if len(numbers) else ():
-        own = of_channel(arrays, side)
+        own = select_channel(arrays, side)
         spoken = np.flatnonzero(own["voice_speech"] >= SPEECH)
         if not len(spoken):
             continue
@@ -150,7 +150,7 @@ def _in_speech(arrays: Arrays, spoken: np.ndarray, hop_seconds: float) -> np.nda
     return np.isin(hops, spoken)
 
 
-def heard(arrays: Arrays, hop_seconds: float) -> list[int]:
+def persons_heard(arrays: Arrays, hop_seconds: float) -> list[int]:
     """The numbers of persons who are heard for LEAST_SECONDS or longer and have no face, of VOICES."""
     if CHANNEL not in arrays or PERSON not in arrays:
         return []
@@ -158,7 +158,7 @@ def heard(arrays: Arrays, hop_seconds: float) -> list[int]:
     return [number for number, long in zip(VOICES, seconds, strict=True) if long >= LEAST_SECONDS]
 
 
-def note(arrays: Arrays, split: bool, names: dict[int, str]) -> str:
+def voices_note(arrays: Arrays, split: bool, names: dict[int, str]) -> str:
     """Whose voice each channel is, in a sentence; "" if the channels are not ``split`` or nobody speaks."""
     if not split or not len(arrays["voice_time"]):
         return ""

@@ -14,11 +14,12 @@ import numpy as np
 
 from emorec.errors import EmorecError
 from emorec.extraction import segments as cuts
-from emorec.extraction.assembly import KINDS, Segment, complete, empty_segment, features_of, merged_notes
-from emorec.extraction.faces import STILL, TRACKER
+from emorec.extraction.assembly import KINDS, Segment, complete, empty_segment, features_of, merge_notes
+from emorec.extraction.face_arrays import TRACKER
+from emorec.extraction.faces import STILL
 from emorec.extraction.features import Features, JoinedArrays
 from emorec.extraction.parts import PartFeatures
-from emorec.extraction.renumbering import Numbers, renumbered
+from emorec.extraction.renumbering import Numbers, renumber
 from emorec.extraction.storing import Store
 from emorec.models.checkpoint import Checkpoint
 from emorec.settings import cache_folder
@@ -35,7 +36,7 @@ def join(found: Sequence[PartFeatures], model: Checkpoint, cache: Path | None = 
     recording, hop = found[0].part.recording, model.front_end.hop_seconds
     info, settings = recording.info, recording.settings
     ends = [one.part.first for one in found[1:]] + [None]
-    if found[0].part.first != cuts.holding(settings.start / hop) or [one.part.stop for one in found] != ends:
+    if found[0].part.first != cuts.segment_at(settings.start / hop) or [one.part.stop for one in found] != ends:
         raise ValueError("parts of the recording are missing")
     segments = _joined(found, model)
     decoded = info.has_video and settings.faces or info.has_audio and settings.voices
@@ -63,10 +64,10 @@ def _joined(found: Sequence[PartFeatures], model: Checkpoint) -> list[Segment]:
         if one.segments:
             # A stream that is over before a joint may have something after damage again.
             for number in range(first + len(segments), one.part.first):
-                end = cuts.start(number + 1) * model.front_end.hop_seconds
+                end = cuts.first_hop(number + 1) * model.front_end.hop_seconds
                 segments.append(empty_segment(model, one.part.recording.settings) | {"end": np.array([end])})
         numbers = Numbers.after(segments, one.before, next_person, next_track)
-        segments += [renumbered(segment, numbers) for segment in one.segments]
+        segments += [renumber(segment, numbers) for segment in one.segments]
         if state := _last_state(one.segments):
             next_person = numbers.person(int(state["next"][0]))
             next_track = numbers.track(int(state["next_track"][0]))
@@ -83,7 +84,7 @@ def _last_state(segments: Sequence[Segment]) -> Segment:
 
 def _notes(found: Sequence[PartFeatures]) -> list[str]:
     """The sentences of all parts as an unbroken run has them: of damage of one kind only the first is said."""
-    notes = merged_notes([], [note for one in found for note in one.notes])
+    notes = merge_notes([], [note for one in found for note in one.notes])
     states = [state for one in found if (state := _last_state(one.segments))]
     if not all(bool(state["still"][0]) for state in states):
         notes = [note for note in notes if note != STILL]

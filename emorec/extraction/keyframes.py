@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from emorec.face import detection
-from emorec.face.confirmation import CLEAR_SCORE, confirmed
+from emorec.face.confirmation import CLEAR_SCORE, confirm
 from emorec.face.detection import Detector, Face
 from emorec.face.matching import overlap
 from emorec.media import sampling
@@ -102,7 +102,7 @@ def _detect_known(image: np.ndarray, detector: Detector, known: Sequence[Face]) 
             return found
     found = detector.detect(image)
     unsure = _unsure(found, known)
-    kept = confirmed(image, unsure, detector)
+    kept = confirm(image, unsure, detector)
     return [face for face in found if not _among(face, unsure) or _among(face, kept)]
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from emorec.extraction.face_arrays import Arrays, FaceRow
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import Source
 from emorec.face.detection import DETECTION_SIDE
@@ -22,8 +22,6 @@ from emorec.media.passes import without_damage
 from emorec.media.streams import Frame
 
 SECONDS = 20.0  # ten times what tracks depend on
-
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(kw_only=True)
@@ -51,20 +49,20 @@ class LeadIn:
             tracker.begin(self.first.time, self.first.image)
         return self.seconds
 
-    def end(self, tracker: Tracker, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Note the faces that were seen, as ``faces.Row``, when the first picture of the part comes."""
+    def end(self, tracker: Tracker, rows: Sequence[FaceRow]) -> None:
+        """Note the faces that were seen, when the first picture of the part comes."""
         renamed, state = tracker.take_renamed(), tracker.state()
         self.faces = {
-            "time": np.array([row[0] for row in rows]),
-            "box": np.array([row[2] for row in rows], np.float32).reshape(-1, 4),
-            "person": np.array([renamed.get(row[1], row[1]) for row in rows], np.int64),
-            "track": np.array([row[5] for row in rows], np.int64),
+            "time": np.array([row.time for row in rows]),
+            "box": np.array([row.box for row in rows], np.float32).reshape(-1, 4),
+            "person": np.array([renamed.get(row.person, row.person) for row in rows], np.int64),
+            "track": np.array([row.track for row in rows], np.int64),
             "next": state["next"],
             "next_track": state["next_track"],
         }
 
 
-def lead_in(source: Source, settings: Settings, start: float) -> LeadIn:
+def read_lead_in(source: Source, settings: Settings, start: float) -> LeadIn:
     """The lead-in of a part that begins at ``start`` (s): SECONDS, or as far back as it takes to hold a picture.
 
     Raises EmorecError if the recording cannot be decoded.

@@ -21,7 +21,7 @@ from emorec.media.streams import Frame
 Item = Frame | Damage | ShownUntil
 
 
-class Lasting:
+class PictureEnds:
     """What is known of when pictures go, apart from those that follow them."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Lasting:
         return max([otherwise, *(one.time for one in self._known if one.time > time)])
 
 
-def of_part(frames: Iterator[Item], source: Source, settings: Settings, start: float) -> Iterator[Item]:
+def frames_of_part(frames: Iterator[Item], source: Source, settings: Settings, start: float) -> Iterator[Item]:
     """Yield ``frames``, which ``source`` gives from a little before ``start`` (s) on, and until when the last is shown.
 
     A part that begins at ``start`` has the picture that is on screen then; one that is continued there has not.

@@ -29,12 +29,11 @@ from emorec.extraction.people import (
     People,
     Person,
     Track,
-    Tracks,
     checked_name,
     default_name,
-    owners,
 )
 from emorec.extraction.people_edits import clock, stretches
+from emorec.extraction.people_tracks import Tracks, owners
 from emorec.extraction.persons import seconds_shown
 from emorec.extraction.thumbnails import thumbnail
 
@@ -59,7 +58,7 @@ HEARD = "{voice} is only heard, in a channel of its own, and cannot be one perso
 NUMBER_TWICE = "Person {number} is listed twice in the names file; list each person once."
 
 
-def of(given: PeopleLike | None) -> People:
+def resolve(given: PeopleLike | None) -> People:
     """What a user says about persons: a file, the content of one as a mapping, People as they are, or nothing.
 
     Persons with the same name become one. Raises EmorecError, with one sentence, for a file that cannot be read or has
@@ -69,16 +68,16 @@ def of(given: PeopleLike | None) -> People:
         return NOBODY
     if isinstance(given, People):
         return given
-    return parsed(given) if isinstance(given, Mapping) else read(given)
+    return parse(given) if isinstance(given, Mapping) else read(given)
 
 
-def used(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ...]]:
+def apply(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ...]]:
     """Features with these People, and sentences: about those who are not in this recording, and about a names file that
     was written for another one.
 
-    Raises EmorecError as ``of`` does, and if a person has two faces in one picture.
+    Raises EmorecError as ``resolve`` does, and if a person has two faces in one picture.
     """
-    people = of(given)
+    people = resolve(given)
     _check_together(people, features)
     edited = features.with_people(people)
     there = {int(number) for number in np.unique(edited.arrays["face_person"])} | {*edited.persons}
@@ -93,7 +92,7 @@ def used(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ..
     return edited, tuple(notes)
 
 
-def for_others(people: People, names: Sequence[str]) -> str:
+def wrong_recording_note(people: People, names: Sequence[str]) -> str:
     """A sentence if a names file was written for another recording than some of these, by their names; else ""."""
     others = sum(_letters(name) != _letters(people.recording) for name in names) if people.recording else 0
     return FOR_ONE.format(theirs=people.recording, others=others, all=len(names)) if others else ""
@@ -124,10 +123,10 @@ def read(path: str | PathLike[str]) -> People:
         if isinstance(error, EmorecError):
             raise
         raise EmorecError(UNREADABLE.format(name=name, reason="it is not JSON")) from None
-    return parsed(facts, name)
+    return parse(facts, name)
 
 
-def parsed(facts: object, name: str = "The mapping") -> People:
+def parse(facts: object, name: str = "The mapping") -> People:
     """The People in the content of a names file. Raises EmorecError if it has another shape."""
 
     def wrong(what: str) -> EmorecError:

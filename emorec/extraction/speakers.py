@@ -36,7 +36,7 @@ NOT_COUNTED = " and does not count for the person in view"
 Arrays = dict[str, np.ndarray]
 
 
-def note(arrays: Arrays, counts: bool = False) -> str:
+def unassigned_note(arrays: Arrays, counts: bool = False) -> str:
     """How much of the speech is not given to a person in view, in a sentence; "" if that is little.
 
     Without a face, and without speech, there is nothing to say. ``counts`` is whether speech from off screen counts in
@@ -58,7 +58,7 @@ def note(arrays: Arrays, counts: bool = False) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 
-def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+def assign_speakers(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """The person who speaks in every hop (H,), OFF_SCREEN or UNSURE, and the probability (H,) of that.
 
     ``arrays`` are those of Features with joined persons. A hop without speech is OFF_SCREEN; its probability is that

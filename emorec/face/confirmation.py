@@ -23,7 +23,7 @@ CLOSE_SIDE = 96  # pixels; side of the face in the close view
 AROUND = 1.5  # sides of the face that the close view shows on each side of it
 
 
-def confirmed(image: np.ndarray, faces: Sequence[Face], detector: Detector) -> list[Face]:
+def confirm(image: np.ndarray, faces: Sequence[Face], detector: Detector) -> list[Face]:
     """The ``faces`` that ``detector`` found in an RGB image (H, W, 3) uint8 and is sure of, or finds in other views."""
     if all(face.score >= CLEAR_SCORE for face in faces):
         return [*faces]

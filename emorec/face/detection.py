@@ -122,7 +122,7 @@ def detector(file: Path | None, side: int = DETECTION_SIDE) -> Detector:
     return BundledDetector(file, side) if file.suffix == ".safetensors" else YuNet(file, side)
 
 
-def enlarged(image: np.ndarray) -> np.ndarray:
+def enlarge_small(image: np.ndarray) -> np.ndarray:
     """An image (H, W) or (H, W, 3) whose longer side is at least SMALLEST_SIDE pixels."""
     scale = SMALLEST_SIDE / max(image.shape[:2])
     return image if scale <= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)

@@ -59,10 +59,10 @@ def detect(session: onnxruntime.InferenceSession, planes: np.ndarray, min_score:
     rows = np.concatenate(
         [_rows(values[0], stride, min_logit) for stride, values in zip(STRIDES, outputs, strict=True)]
     )
-    return best(rows[np.argsort(-rows[:, 14], kind="stable")], max_overlap)
+    return suppress_overlaps(rows[np.argsort(-rows[:, 14], kind="stable")], max_overlap)
 
 
-def best(rows: np.ndarray, max_overlap: float) -> np.ndarray:
+def suppress_overlaps(rows: np.ndarray, max_overlap: float) -> np.ndarray:
     """Rows (N, 15), best first, without those that overlap a better one by more than ``max_overlap``."""
     low, high = rows[:, :2], rows[:, :2] + rows[:, 2:4]
     area = rows[:, 2] * rows[:, 3]

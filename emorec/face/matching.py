@@ -54,7 +54,7 @@ def thumbnail_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     top, bottom = top - SURROUNDINGS * high, top + (1 + SURROUNDINGS) * high
     left, top = int(np.clip(left, 0, width - 1)), int(np.clip(top, 0, height - 1))
     region = image[top : max(int(bottom), top + 1), left : max(int(right), left + 1)]
-    return shrunk(region, (THUMBNAIL, THUMBNAIL))
+    return shrink(region, (THUMBNAIL, THUMBNAIL))
 
 
 def small_face(crop: np.ndarray | None) -> np.ndarray:
@@ -64,7 +64,7 @@ def small_face(crop: np.ndarray | None) -> np.ndarray:
     return cv2.resize(crop, (FACE_SIDE, FACE_SIDE), interpolation=cv2.INTER_AREA)
 
 
-def shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 

@@ -13,7 +13,7 @@ from emorec.face.matching import (
     THUMBNAIL,
     correlation,
     is_cut,
-    shrunk,
+    shrink,
     similarity,
     small_face,
     thumbnail_of,
@@ -90,7 +90,7 @@ class Tracker:
 
         ``image`` (H, W, 3) is RGB, seen at ``time`` (s).
         """
-        self._first, self._began = shrunk(image, OVERVIEW), time
+        self._first, self._began = shrink(image, OVERVIEW), time
 
     def update(
         self, time: float, image: np.ndarray, boxes: np.ndarray, crops: Sequence[np.ndarray | None] | None = None
@@ -100,7 +100,7 @@ class Tracker:
         ``boxes`` (N, 4) are fractions of the RGB ``image`` (H, W, 3), seen at ``time`` (s). ``crops`` are the aligned
         grey faces uint8 (S, S), with None for a face too poor to be recognised.
         """
-        overview = shrunk(image, OVERVIEW)
+        overview = shrink(image, OVERVIEW)
         if self._overview is not None and is_cut(self._overview, overview):
             self._tracks = []
         self._overview = overview

@@ -87,7 +87,7 @@ class Choice:
 BaselineLike = str | PathLike[str] | Choice
 
 
-def of(given: BaselineLike) -> Choice:
+def resolve(given: BaselineLike) -> Choice:
     """The baseline that a user names: one of CHOICES, START-END, or the file of a JSON result; or a Choice itself.
 
     Raises EmorecError, in one sentence, for anything else.

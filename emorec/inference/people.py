@@ -17,7 +17,7 @@ from emorec.extraction.spoken import PERSON, SPEECH
 from emorec.inference import coverage, pooling
 from emorec.inference import fusion as fusions
 from emorec.inference.result import Timeline
-from emorec.inference.voice_pooling import between, share_of
+from emorec.inference.voice_pooling import index_range, share_of
 
 ALL, MAIN, SPEAKER = WORDS
 
@@ -39,7 +39,7 @@ SEVERAL = (
 SEVERAL_SECONDS, SEVERAL_SHARE = 5.0, 0.2  # of what was analysed, from which on SEVERAL is told; both must be reached
 
 
-def checked(person: object) -> PersonLike:
+def checked_person(person: object) -> PersonLike:
     """The person; a number, also one of numpy, as an int. Raises EmorecError if no recording can have it."""
     if isinstance(person, Integral) and not isinstance(person, bool):
         if person < 0:
@@ -63,7 +63,7 @@ def number_of(features: Features, person: PersonLike) -> int | None:
     known. A name counts in small or capital letters,
     an exact match first. Raises EmorecError for a person whom the recording does not show.
     """
-    person = checked(person)
+    person = checked_person(person)
     if person is None or person in (ALL, SPEAKER):
         return None
     if person == MAIN:
@@ -101,14 +101,14 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     if voices is None or not ranked:
         return np.full(len(low), -1)
     times, half = arrays["voice_time"], features.hop_seconds / 2
-    first, last = between(times, low, high)
-    overlapped = between(times, low - half + 1e-9, high + half - 1e-9)
+    first, last = index_range(times, low, high)
+    overlapped = index_range(times, low - half + 1e-9, high + half - 1e-9)
     first, last = (np.where(first < last, *ends) for ends in zip((first, last), overlapped, strict=True))
     counts = coverage.sums((voices[:, None] == np.array(ranked)).astype(float), first, last)
     return np.where(counts.max(axis=1) > 0, np.array(ranked)[counts.argmax(axis=1)], -1)
 
 
-def shown(faces: np.ndarray, voices: np.ndarray) -> np.ndarray:
+def persons_of_rows(faces: np.ndarray, voices: np.ndarray) -> np.ndarray:
     """The person (N,) whom each row describes: that of ``faces`` (N,), -1 for none, or one who is only heard."""
     return np.where((faces < 0) & np.isin(voices, [*VOICE_NAMES]), voices, faces)
 
@@ -174,11 +174,11 @@ def _anybody(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     mine = np.flatnonzero(np.isin(arrays["face_person"], features.persons))
     # The faces of a picture follow each other; one of them is enough.
     mine = mine[np.diff(times[mine], prepend=-np.inf) > 0]
-    seen = coverage.seconds(times[mine], shown_until(arrays, features.until)[mine], low, high)
+    seen = coverage.covered_seconds(times[mine], shown_until(arrays, features.until)[mine], low, high)
     return np.minimum(seen / coverage.lengths(low, high, features.until), 1.0)
 
 
-def about(timeline: Timeline, number: int, name: str) -> Timeline:
+def about_person(timeline: Timeline, number: int, name: str) -> Timeline:
     """The timeline of one person among all: every row names the person, also those that do not show the face."""
     return replace(timeline, person=np.full(len(timeline), number), name=name or default_name(number))
 

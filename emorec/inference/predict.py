@@ -39,8 +39,8 @@ def fuse(
     face_evidence = fusions.evidence(face, pooled.face_coverage, pooled.seconds)
     # A voice that may be somebody else's is less evidence, however long it is heard.
     voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds) * pooled.voice_certainty
-    face = usual_expression.without(face, pooled.person, usual or {})
-    voice = baselines.relative_to(voice, pooled.voice_relative, pooled.speaker, own or {}, model)
+    face = usual_expression.remove_usual(face, pooled.person, usual or {})
+    voice = baselines.apply_baselines(voice, pooled.voice_relative, pooled.speaker, own or {}, model)
     either = np.maximum(face_evidence, voice_evidence)
     alone = fusions.weighted(face, face_evidence), fusions.weighted(voice, voice_evidence)
     if fusion == "face":

@@ -123,7 +123,7 @@ class Request:
             "unsure_below": self.unsure_below,
             "baseline": self.baseline.name,
             "baseline_weight": round(max((one.weight for one in self.own.values()), default=0.0), 4),
-            **({"usual_expression": usual_expression.values(self.usual)} if self.baseline.face else {}),
+            **({"usual_expression": usual_expression.added_values(self.usual)} if self.baseline.face else {}),
             **self.features.settings,
             "model": self.model.folder.name if self.model.folder else None,
             "fingerprint": self.model.fingerprint,
@@ -134,8 +134,8 @@ class Request:
         split = self.features.settings.get("channel") == channels.SPLIT
         # Off screen speech counts in rows of nobody, and if only voices count and no person is chosen.
         counts = self.asked == people.SPEAKER or (self.asked is None and self.fusion == "voice")
-        who = speakers.note(self.features.arrays, counts) if self.fusion != "face" else ""
-        whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
+        who = speakers.unassigned_note(self.features.arrays, counts) if self.fusion != "face" else ""
+        whose = channels.voices_note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
         usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
         unused = "" if self.dropped in (None, people.ALL) else people.NOT_USED.format(person=self.dropped)
         several = people.note_of_several(self.features, self.asked, self.fusion)
@@ -192,7 +192,7 @@ class Request:
         heard = voice_pooling.pooled_voice(self.features, self.model, low, high, False, speaker)
         voice = self.model.calibration.voice.log_likelihood(heard.probabilities)
         evidence = fusions.evidence(voice, heard.coverage, high - low)
-        return replace(self, own=baselines.of_each(speaker, heard.relative, voice, evidence))
+        return replace(self, own=baselines.baselines_of_speakers(speaker, heard.relative, voice, evidence))
 
     def with_usual(self) -> Self:
         """The same with the usual expressions of the persons, if the baseline takes them out of faces.
@@ -201,7 +201,7 @@ class Request:
         """
         if not self._takes_out or not self._has_neutral:
             return self
-        found = {person: usual_expression.usual(its, not self.baseline.whole) for person, its in self._measured()}
+        found = {person: usual_expression.usual_of(its, not self.baseline.whole) for person, its in self._measured()}
         return replace(self, usual={person: usual for person, usual in found.items() if usual})
 
     def _measured(self) -> list[tuple[int, Measured]]:

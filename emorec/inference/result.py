@@ -69,7 +69,7 @@ class Timeline:
     names: dict[int, str] = field(default_factory=dict[int, str])
     markers: tuple[Marker, ...] = ()
     turns: tuple[Turn, ...] = ()
-    baseline: Choice = baseline_choice.of(baseline_choice.DEFAULT)
+    baseline: Choice = baseline_choice.resolve(baseline_choice.DEFAULT)
 
     def __len__(self) -> int:
         return len(self.start)

@@ -72,8 +72,8 @@ def infer(
     ``people.mean``). None takes, in every row, the face that is visible longest there; of several that are visible for
     about as long, the one that is in most of the recording's frames; if the channels are split, it is "all". ``smooth``
     (s) is the standard deviation of a Gaussian over time by which rows of one person with evidence are averaged.
-    ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count as
-    unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except with "none", voices are read
+    ``prior`` is what ``emorec.inference.prior.resolve`` takes. Rows with a confidence below ``unsure_below`` count as
+    unsure. ``baseline`` is what ``emorec.inference.baseline_choice.resolve`` takes: except with "none", voices are read
     relative to the mean voice of the recording, if it has enough speech, the model has a head for that, and the fusion
     is "late" or "voice". With "person" each person's usual expression in the recording is also taken out of the face,
     if the fusion is "late" or "face"; with START-END the usual expression in that part of the recording; with a JSON
@@ -83,7 +83,7 @@ def infer(
     """
     check(fusion, step, window, smooth, prior, unsure_below)
     step, window, smooth, unsure_below = (plain(value) for value in (step, window, smooth, unsure_below))
-    chosen, person = baseline_choice.of(baseline), people.checked(person)
+    chosen, person = baseline_choice.resolve(baseline), people.checked_person(person)
     dropped = None if people.is_choosable(features) else person
     if dropped is not None:
         person = None
@@ -107,7 +107,7 @@ def infer(
         dropped=dropped,
     )
     request = request.with_baseline().with_usual()
-    expected = priors.of(prior)
+    expected = priors.resolve(prior)
     if expected.adaptive:
         expected = _adapted(request, expected)
 
@@ -124,7 +124,7 @@ def infer(
     return replace(timeline, grid=grid, people=each)
 
 
-def again(
+def infer_again(
     timeline: Timeline, features: Features, model: Checkpoint, person: PersonLike, most: int | None = None
 ) -> Timeline:
     """The timeline of ``person`` with the choices of another ``timeline`` of the same features and model.
@@ -151,7 +151,7 @@ def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
     start, end = rows(request.features.until, request.window, request.features.start)
     likelihoods, evidence = request.fuse(request.pooled(start, end, request.window))[2:]
     known = evidence > 0
-    return priors.adapted(likelihoods[known], evidence[known], prior)
+    return priors.adapt(likelihoods[known], evidence[known], prior)
 
 
 def _of_all(request: Request, step: float, prior: priors.Prior, most: int | None) -> Timeline:
@@ -161,7 +161,7 @@ def _of_all(request: Request, step: float, prior: priors.Prior, most: int | None
     each: list[Timeline] = []
     for number, name in islice(features.names.items(), most):
         own = _timeline(replace(request, person=number, asked=number), step, prior, voice)
-        each.append(people.about(own, number, name))
+        each.append(people.about_person(own, number, name))
     # Each person's own notes tell only of that person's usual expression.
     return replace(people.mean(each, features), notes=request.notes())
 
@@ -179,7 +179,7 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_p
     return Timeline(
         start=start,
         end=end,
-        person=people.shown(np.where(fusion == "voice", -1, pooled.person), whose),
+        person=people.persons_of_rows(np.where(fusion == "voice", -1, pooled.person), whose),
         probabilities=probabilities,
         face=face,
         voice=voice,

@@ -90,7 +90,7 @@ def _median(values: np.ndarray, weights: np.ndarray) -> float:
     return float((values[order[low]] + values[order[min(high, len(order) - 1)]]) / 2)
 
 
-def usual(measured: Measured, named: bool) -> Usual | None:
+def usual_of(measured: Measured, named: bool) -> Usual | None:
     """What to take out; None if the face is seen for too short a time.
 
     ``named`` is whether the user said that this is usual.
@@ -108,7 +108,7 @@ def usual(measured: Measured, named: bool) -> Usual | None:
     return Usual(taken, EMOTIONS[prevailing] if doubt else "")
 
 
-def without(face: np.ndarray, persons: np.ndarray, usual: Mapping[int, Usual]) -> np.ndarray:
+def remove_usual(face: np.ndarray, persons: np.ndarray, usual: Mapping[int, Usual]) -> np.ndarray:
     """Log likelihoods (N, 7) of the faces of ``persons`` (N,) less the usual expression of each; NaN stays NaN."""
     if not usual:
         return face
@@ -119,7 +119,7 @@ def without(face: np.ndarray, persons: np.ndarray, usual: Mapping[int, Usual]) -
     return left - left.mean(axis=-1, keepdims=True)
 
 
-def values(usual: Mapping[int, Usual]) -> dict[str, dict[str, float]]:
+def added_values(usual: Mapping[int, Usual]) -> dict[str, dict[str, float]]:
     """What was added to the log likelihoods of each person's face, by number and emotion: 0 or less."""
     return {
         str(person): {emotion: round(0.0 - float(value), 4) for emotion, value in zip(EMOTIONS, its.taken, strict=True)}

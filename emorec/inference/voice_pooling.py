@@ -67,7 +67,7 @@ def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np
     spoken = arrays["voice_speech"] >= SPEECH
     person = np.where(person == UNSURE, _nearest(arrays), person)
     numbers = np.append(np.unique(person[person >= 0]), OFF_SCREEN)
-    first, last = between(arrays["voice_time"], low[unknown] - half + 1e-9, high[unknown] + half - 1e-9)
+    first, last = index_range(arrays["voice_time"], low[unknown] - half + 1e-9, high[unknown] + half - 1e-9)
     counts = sums(((person[:, None] == numbers) & spoken[:, None]).astype(float), first, last)
     found = given.copy()
     found[unknown] = numbers[counts.argmax(axis=1)]
@@ -153,7 +153,7 @@ def pool_voice(
     probabilities = np.full((len(low), len(EMOTIONS)), np.nan)
     relative = np.full((len(low), len(model.voice.config.heads.get(RELATIVE, ()))), np.nan)
     half = hop_seconds / 2
-    first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
+    first, last = index_range(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
     speech = arrays["voice_speech"].astype(np.float64)
     if not len(speech):
         return probabilities, relative, np.zeros(len(low)), np.zeros(len(low))
@@ -218,6 +218,6 @@ def _moments(
     return np.concatenate(means, axis=1), np.concatenate(squares, axis=1)
 
 
-def between(times: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def index_range(times: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last (exclusive) indices (N,) of sorted times (M,) in [low, high) (N,)."""
     return np.searchsorted(times, low, side="left"), np.searchsorted(times, high, side="left")

@@ -22,7 +22,7 @@ from emorec.extraction.live_features import features_of
 from emorec.extraction.live_voices import LiveVoices
 from emorec.extraction.options import Settings
 from emorec.face import detection
-from emorec.live.reading import Reading, of_moment, reading_of
+from emorec.live.reading import Reading, check_choices, reading_of
 from emorec.live.sound import Blocks
 from emorec.live.times import Times
 from emorec.media import arrays as memory
@@ -174,7 +174,7 @@ class Live:
         Only of all the baseline may be a stretch of time. Raises EmorecError.
         """
         if seconds is not None:
-            choices = of_moment(choices)
+            choices = check_choices(choices)
         return self._analyzer.infer(self.features(seconds), **choices)
 
     def reading(self, seconds: float = LAST, **choices: Any) -> Reading:
@@ -182,7 +182,7 @@ class Live:
 
         ``choices`` are those of ``Analyzer.infer``; the baseline cannot be a stretch of time. Raises EmorecError.
         """
-        choices = of_moment(choices)
+        choices = check_choices(choices)
         step = float(choices["step"])
         features = self._part(lambda until: max(0.0, until - step * max(1, min(until, seconds) // step)))
         return reading_of(self._analyzer.infer(features, **choices), self.delay, features)

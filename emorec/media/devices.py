@@ -115,7 +115,7 @@ def _sounds(container, name: str) -> Iterator[tuple[np.ndarray, int]]:
                 resampler = resampler or av.AudioResampler("flt", frame.layout.name, frame.sample_rate)
                 frame.pts = None
                 for piece in resampler.resample(frame):
-                    yield mixdown.by_channel(piece), piece.sample_rate
+                    yield mixdown.channels_first(piece), piece.sample_rate
         except AV_ERRORS as error:
             raise _stopped("microphone", name, error) from None
 

@@ -19,7 +19,7 @@ from emorec.media import mixdown
 from emorec.media.integrity import AV_ERRORS
 from emorec.media.reader import Reader
 from emorec.media.selection import Selection
-from emorec.media.video import picture, pixel_aspect, turned
+from emorec.media.video import picture, pixel_aspect, rotate_image
 
 # Frames that are decoded at one place at most, whatever keyframes and times a file has.
 MAX_FRAMES = {"audio": 2000, "video": 150}
@@ -67,7 +67,7 @@ def pictures(path: str | Path, selection: Selection, places: Sequence[float], ma
                     break
             if frame is not None:
                 with contextlib.suppress(*AV_ERRORS):
-                    yield turned(picture(frame, reformatter, pixel_aspect(stream), max_side), selection.rotate)
+                    yield rotate_image(picture(frame, reformatter, pixel_aspect(stream), max_side), selection.rotate)
 
 
 def _some(reader: Reader, kind: str) -> Iterator[tuple[float, Any]]:

@@ -69,7 +69,7 @@ class Packets:
             source = self._source or f"file:{path}"
             self.container: Any = av.open(source, options=containers.OPEN_OPTIONS, metadata_errors="replace")
         except AV_ERRORS as error:
-            raise containers.unreadable(path) from error
+            raise containers.unreadable_error(path) from error
         containers.check_streams(self.container.streams, path)
         self.names = "webp" if self._source else self.container.format.name
         self.format = self.container.format.name.split(",")[0]
@@ -96,10 +96,10 @@ class Packets:
         self._peeked = list(itertools.islice(self._flow, PEEK_PACKETS))
         if self.format == "gif" and len(self._peeked) < 2:
             self.container.close()
-            raise containers.is_picture(path, "GIF")
+            raise containers.picture_error(path, "GIF")
         if self._all_encrypted():
             self.container.close()
-            raise containers.encrypted(path)
+            raise containers.encrypted_error(path)
         self.zero, self.broken_from = self._find_zero()
 
     def __enter__(self) -> Self:
@@ -207,8 +207,8 @@ class Packets:
         """Note that a stream was read to its end or, if not the ``whole`` of it, to the end of the selected part."""
         stream, promised, end = self.streams[kind], None, None
         if self.broken_from == math.inf:
-            promised = stated.least(self.container, self.format, self.zero)
-            end = stated.least_of_track(stream, self.format, self.zero)
+            promised = stated.promised_duration(self.container, self.format, self.zero)
+            end = stated.promised_track_end(stream, self.format, self.zero)
         self._damage.finish(stream.index, self._position, promised, end, whole)
 
     def _paced(self) -> Iterator[av.Packet]:

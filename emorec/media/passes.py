@@ -77,7 +77,7 @@ class DamageReport:
             self._sentences.append(sentence)
 
 
-def decoded(
+def decode_stream(
     path: Path,
     kind: str,
     needed: float,

@@ -18,13 +18,13 @@ from av.video.reformatter import VideoReformatter
 from emorec.errors import EmorecError
 from emorec.media import containers, sampling
 from emorec.media import duration as media_duration
-from emorec.media.audio import blocks, edges
+from emorec.media.audio import block_edges, blocks
 from emorec.media.integrity import AV_ERRORS
 from emorec.media.packets import frame_rate
-from emorec.media.passes import Damage, DamageReport, ShownUntil, decoded
+from emorec.media.passes import Damage, DamageReport, ShownUntil, decode_stream
 from emorec.media.reader import BIN_EPSILON, Reader
 from emorec.media.selection import EVERYTHING, Selection, tracks
-from emorec.media.video import full_range, luma, picture, pixel_aspect, turned, upright_size
+from emorec.media.video import full_range, luma, picture, pixel_aspect, rotate_image, upright_size
 from emorec.prefetch import Prefetcher
 
 PICTURES_AHEAD = 3  # sampled pictures that may be decoded before the first of them is converted, in a separate thread
@@ -89,7 +89,7 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
     with Reader(path, selection) as reader:
         streams = {kind: stream for kind, stream in reader.streams.items() if stream is not None}
         if not reader.container.streams:
-            raise containers.unreadable(path)
+            raise containers.unreadable_error(path)
         if not any(reader.has.values()):
             raise EmorecError(f"{path.name} holds neither video nor audio that can be decoded.")
         firsts = reader.first_frames()
@@ -105,7 +105,7 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
         return MediaInfo(
             path=path,
             container=containers.short_name(reader.names, path),
-            duration=media_duration.stated(reader) or media_duration.counted(path),
+            duration=media_duration.duration_from_header(reader) or media_duration.duration_from_packets(path),
             has_video=reader.has["video"],
             has_audio=reader.has["audio"],
             width=width,
@@ -144,8 +144,10 @@ def frames(
     reformatter = VideoReformatter()
     report = DamageReport()
     latest: tuple[Reader, float] | None = None
-    pictures = decoded(Path(path), "video", start, report, lambda: sampling.BinSampler(rate, first_bin), selection, end)
-    with Prefetcher(sampling.sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
+    pictures = decode_stream(
+        Path(path), "video", start, report, lambda: sampling.BinSampler(rate, first_bin), selection, end
+    )
+    with Prefetcher(sampling.sample_frames(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame, aspect in sampled:
             yield from report.found()
             try:
@@ -157,7 +159,7 @@ def frames(
                 yield from _gone(*latest, rate, time)
             plane, limited = luma(frame, aspect)
             latest = reader, time
-            yield Frame(time, turned(image, selection.rotate), turned(plane, selection.rotate), limited)
+            yield Frame(time, rotate_image(image, selection.rotate), rotate_image(plane, selection.rotate), limited)
     if latest is not None:
         yield from _last_shown(*latest, rate, end)
     yield from report.end()
@@ -190,7 +192,7 @@ def audio(
         if held is not None:
             yield AudioBlock(held.first / rate, held.samples)
             for number in range(held.number + 1, block.number):
-                first, last = edges(number, rate, start, block_seconds)
+                first, last = block_edges(number, rate, start, block_seconds)
                 yield AudioBlock(first / rate, np.zeros((*held.samples.shape[:-1], last - first), dtype=np.float32))
         held = block
     if held is not None and held.sound_to > held.first:

@@ -31,7 +31,7 @@ class Track:
     height: int = 0
 
 
-def of(path: str | Path) -> list[Track]:
+def read_tracks(path: str | Path) -> list[Track]:
     """The tracks of sound and pictures of a recording, without cover art. Raises EmorecError if it cannot be opened."""
     with Reader(Path(path)) as reader:
         return [

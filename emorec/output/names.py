@@ -56,7 +56,7 @@ def plain(text: str) -> str:
     """A text, such as the title of a link, as the beginning of a file's name: never a path, never hidden, never empty,
     and of at most STEM bytes. What no name of a file may have becomes "_"."""
     name = UNFIT.sub("_", text).lstrip(". ")
-    return files.shortened(files.no_device(name), STEM) or NAMELESS
+    return files.shortened(files.avoid_device_name(name), STEM) or NAMELESS
 
 
 def of_person(name: str, number: int | None, others: Mapping[int, str], words: Iterable[str], most: int) -> str:

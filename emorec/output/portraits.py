@@ -51,12 +51,12 @@ class Portraits:
         """The picture with an index as a URL that holds it, "" for None."""
         if row is None:
             return ""
-        picture = thumbnails.content(self.features, row)
+        picture = thumbnails.thumbnail_jpeg(self.features, row)
         return data_url(mosaic(picture) if self.blur else picture)
 
     def of(self, number: int) -> int | None:
         """The index of a person's best picture, None if there is none."""
-        return thumbnails.best(self.features, number)
+        return thumbnails.best_thumbnail(self.features, number)
 
     def at(self, timeline: Timeline, highlight: Highlight) -> int | None:
         """The index of the picture of the person whom a highlight is about, as seen at that time; None if unseen."""
@@ -64,7 +64,7 @@ class Portraits:
         if number == NOBODY:
             return None
         # The face that a row tells of is somewhere in its window.
-        return thumbnails.best(self.features, number, (highlight.start, highlight.end), timeline.window / 2)
+        return thumbnails.best_thumbnail(self.features, number, (highlight.start, highlight.end), timeline.window / 2)
 
 
 def of_people(timeline: Timeline, features: Features) -> dict[int, str]:

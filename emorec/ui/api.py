@@ -54,7 +54,7 @@ def add_endpoints(service: Service) -> None:
             raise EmorecError(SOUND_ONLY)
         features = result.features
         if people is not None:  # never a path, which the library would open
-            features = people_file.used(people_file.parsed(people, "This"), features)[0]
+            features = people_file.apply(people_file.parse(people, "This"), features)[0]
         choices |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}
         timeline = result.analyzer.infer(features, fusion=fusion, **choices)
         return {
@@ -183,7 +183,7 @@ def add_endpoints(service: Service) -> None:
             "version": emorec.__version__,
             "emotions": list(EMOTIONS),
             "fusions": list(FUSIONS),
-            "priors": {name: dict(zip(EMOTIONS, priors.of(name).shares, strict=True)) for name in priors.NAMES},
+            "priors": {name: dict(zip(EMOTIONS, priors.resolve(name).shares, strict=True)) for name in priors.NAMES},
             "origin": fragments.origin(analyzer),
             "weights": Path(analyzer.model.folder).name if analyzer.model.folder else "",
             "fingerprint": analyzer.model.fingerprint,

@@ -24,7 +24,7 @@ SHAPE = 6.5  # of the Kaiser windows; more removes more, and needs longer filter
 REACH_HOPS = 1  # hops on each side in which lies what a sample depends on, which is 96 ms
 
 
-def without(samples: np.ndarray) -> np.ndarray:
+def remove_rumble(samples: np.ndarray) -> np.ndarray:
     """Samples (S,) at RATE without what lies below CUTOFF, float32 (S,), not delayed. Around them there is silence."""
     samples = np.require(samples, np.float32, ["C", "W"])  # what PyTorch can share
     low = _low(samples)

@@ -29,7 +29,7 @@ DECODERS = ForkServer(
 Made = TypeVar("Made")
 
 
-def answers(do: str, path: Path, make: Callable[[dict, list[np.ndarray]], Made], **choices) -> Generator[Made]:
+def ask_decoder(do: str, path: Path, make: Callable[[dict, list[np.ndarray]], Made], **choices) -> Generator[Made]:
     """Yield what a fresh process answers, each message turned into a result by ``make``.
 
     ``make`` may raise ValueError, KeyError or TypeError for an answer that no decoder gives. Raises EmorecError.
