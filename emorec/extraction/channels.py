@@ -19,9 +19,10 @@ SIDES = ("left", "right")
 VOICES = (LEFT_VOICE, RIGHT_VOICE)  # numbers of persons without a face, of each channel
 CHANNEL = "voice_channel"  # array (H,): 0 for left, 1 for right
 
-LEAST_SECONDS = 1.0  # of speech that make the voice of a channel a person
-# A channel also picks up the other side, quietly. dB by which its level over a few hops is below that of the other,
-# each measured by how loud the voices are in their own channel (or both as they are), where this is not its own voice.
+LEAST_SECONDS = 1.0  # of speech; a channel with less of it adds no person
+# A channel also picks up the other side, quietly (crosstalk). Its speech is crosstalk where its level over a few hops
+# is this many dB below that of the other channel: QUIETER if each level is relative to the voice of its own channel,
+# or MUCH_QUIETER if the levels are compared as they are.
 QUIETER, MUCH_QUIETER = 9.0, 15.0
 LOUD_SHARE = 0.9  # quantile of the loudness of a channel's speech that is its own voice
 AROUND = 1  # hops on each side over which levels are averaged
@@ -32,8 +33,8 @@ MIXED = (
     "that do not have one person per channel."
 )
 
-# Nats by which the mouth of a person must fit a channel better than nobody's: in all, so that little speech decides
-# nothing, and a picture. Actors who are not trained on have about 0.5.
+# Nats by which the mouth of a person must fit a channel better than that of nobody: in total, so that little speech
+# decides nothing, and per picture. Actors on whom the network was not trained have about 0.5 per picture.
 FITS, FITS_A_PICTURE = 12.0, 0.13
 
 Arrays = dict[str, np.ndarray]
@@ -67,9 +68,9 @@ def select_channel(arrays: Arrays, number: int) -> Arrays:
 
 
 def remove_crosstalk(arrays: Arrays) -> Arrays:
-    """Arrays in which only a channel's own voice is speech, not what it picks up of the other side.
+    """Arrays in which only a channel's own voice counts as speech, not what it picks up of the other side.
 
-    If both channels hold the same voices, only the hops of the left one are left, without CHANNEL.
+    If both channels hold the same voices, the result has only the hops of the left one, without CHANNEL.
     """
     if not len(arrays[CHANNEL]):
         return arrays
@@ -78,7 +79,7 @@ def remove_crosstalk(arrays: Arrays) -> Arrays:
     if _same(loudness, spoken):
         return select_channel(arrays, 0)
     level = _around(loudness)
-    # As they are, and by how loud each channel's own voice is: microphones may be set differently.
+    # Levels are compared as they are, and relative to each channel's own voice, as microphones may differ in gain.
     own = [np.quantile(level[spoken[:, side], side], LOUD_SHARE) if spoken[:, side].any() else 0.0 for side in (0, 1)]
     quieter = level[:, ::-1] - level
     relative = quieter - (np.array(own[::-1]) - np.array(own)) if spoken.any(axis=0).all() else quieter
@@ -127,7 +128,7 @@ def _owners(arrays: Arrays, hop_seconds: float) -> list[int]:
 
 
 def mouth_fits(arrays: Arrays, hop_seconds: float) -> dict[tuple[int, int], float]:
-    """How well mouths fit channels, in nats against nobody's, by (person, channel); only those that fit clearly."""
+    """How well mouths fit channels, by (person, channel), in nats; only the pairs that fit clearly."""
     numbers = sync.persons(arrays["face_person"])
     found: dict[tuple[int, int], float] = {}
     for side in range(len(SIDES)) if len(numbers) else ():

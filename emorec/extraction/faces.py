@@ -91,28 +91,17 @@ def _detected(
     notes: list[str],
     lead: LeadIn | None,
 ) -> Generator[tuple[list[np.ndarray], FaceSegment | None]]:
-    """Yield batches of crops, each with the segment if it is the last batch of that, else with None."""
-    frame_seconds = 1 / settings.face_rate
+    """Yield batches of crops, each with its segment if it is the last batch of it, else with None."""
     number, segment, start = first, FaceSegment(), max(_start(first, span), settings.start)
     interval = np.inf  # seconds between the last two pictures
     orientation = None if lead else OrientationCheck(detector, settings.rotate)  # decided by the first pictures
     before = FaceSegment()  # the pictures of the lead-in
     seconds = lead.begin(tracker) if lead else 0.0
-    # Sampling bins do not line up with segments, and detection in a picture depends on up to three earlier ones. So
-    # reading starts four bins early and ends two bins late, and the faces of pictures outside are dropped.
-    source = sources.as_source(media)
-    frames = source.frames(
-        settings.face_rate,
-        start=max(0.0, start - seconds - 4 * frame_seconds),
-        max_side=detection.DETECTION_SIDE,
-        selection=settings.selection,
-        end=settings.until + 2 * frame_seconds,
-    )
-    if settings.start > 0:
-        frames = frames_of_part(frames, source, settings, start)
-    lasting = PictureEnds()
+    frames = _read_frames(sources.as_source(media), settings, start, seconds)
+    picture_ends = PictureEnds()
     with Prefetcher(frames, PICTURES_AHEAD) as ahead, ExitStack() as slot:
-        for frame, found in keyframes.detect(_with_slot(ahead, slot, notes, lasting), detector, settings.face_rate):
+        with_slot = _with_slot(ahead, slot, notes, picture_ends)
+        for frame, found in keyframes.detect(with_slot, detector, settings.face_rate):
             if not start - seconds <= frame.time < settings.until:
                 continue
             if frame.time < start:
@@ -123,7 +112,7 @@ def _detected(
                 lead.end(tracker, before.rows)
             while frame.time >= _start(number + 1, span):
                 slot.close()
-                yield segment.finish(tracker, _start(number + 1, span), lasting.untils(segment.times, frame.time))
+                yield segment.finish(tracker, _start(number + 1, span), picture_ends.ends(segment.times, frame.time))
                 number, segment = number + 1, FaceSegment()
             interval = frame.time - tracker.time
             segment.add(frame, found, tracker, size)
@@ -137,22 +126,37 @@ def _detected(
     if segment.times:
         # The last picture counts for as long as the one before it or as the video says, and at least to the end of its
         # bin. If it is the only one, it is shown for the whole recording.
-        end = (sampling.bin_of(segment.times[-1], settings.face_rate) + 1) * frame_seconds
-        until = lasting.last(segment.times[-1], max(end, segment.times[-1] + interval))
-        untils = lasting.untils(segment.times, min(until, settings.until))
+        end = (sampling.bin_of(segment.times[-1], settings.face_rate) + 1) * (1 / settings.face_rate)
+        until = picture_ends.last_end(segment.times[-1], max(end, segment.times[-1] + interval))
+        untils = picture_ends.ends(segment.times, min(until, settings.until))
         if tracker.still and untils[-1] - tracker.began >= STILL_SECONDS:
             notes.append(STILL)
         yield segment.finish(tracker, min(end, settings.until), untils)
 
 
-def _with_slot(frames: Iterable[Item], slot: ExitStack, notes: list[str], lasting: PictureEnds) -> Iterator[Frame]:
+def _read_frames(source: sources.Source, settings: Settings, start: float, lead_seconds: float) -> Iterator[Item]:
+    """Yield the sampled frames of the part from ``start`` (s) on, and of the ``lead_seconds`` (s) before it."""
+    # Sampling bins do not line up with segments, and detection in a picture depends on up to three earlier ones. So
+    # reading starts four bins early and ends two bins late, and the faces of pictures outside are dropped.
+    frame_seconds = 1 / settings.face_rate
+    frames = source.frames(
+        settings.face_rate,
+        start=max(0.0, start - lead_seconds - 4 * frame_seconds),
+        max_side=detection.DETECTION_SIDE,
+        selection=settings.selection,
+        end=settings.until + 2 * frame_seconds,
+    )
+    return frames_of_part(frames, source, settings, start) if settings.start > 0 else frames
+
+
+def _with_slot(frames: Iterable[Item], slot: ExitStack, notes: list[str], picture_ends: PictureEnds) -> Iterator[Frame]:
     """Yield the frames, holding one of ``DETECTION_SLOTS`` in ``slot`` except while waiting for the next frame.
 
-    Sentences about damage are added to ``notes``, and how long pictures last to ``lasting``.
+    Sentences about damage are added to ``notes``, and how long pictures last to ``picture_ends``.
     """
     for frame in frames:
         if isinstance(frame, ShownUntil):
-            lasting.add(frame)
+            picture_ends.add(frame)
             continue
         if isinstance(frame, Damage):
             notes.append(frame.sentence)

@@ -32,7 +32,7 @@ class JoinedArrays:
         self._lock = threading.Lock()
 
     def of(self, segments: Sequence[Arrays]) -> Arrays:
-        """The arrays of ``segments``; if they do not continue those of earlier calls, they are concatenated apart."""
+        """The arrays of ``segments``; if they do not continue those of earlier calls, they are concatenated anew."""
         with self._lock:
             if any(known is not given for known, given in zip(self._segments, segments, strict=False)):
                 return JoinedArrays(self._empty()).of(segments)
@@ -78,7 +78,7 @@ class Features:
     and ``notes`` are sentences for the user. ``settings`` are those of stage 1, by name. ``fingerprint`` is that of the
     model whose networks made the embeddings, "" if it is unknown. ``key`` is the name under which they are stored, ""
     if they are not (see ``cache.forget``). ``people`` is what the user says about the persons; ``face_person`` follows
-    it. ``kept`` is what stage 2 keeps for its next call, which does not depend on the persons.
+    it. ``kept`` is a cache of stage 2, of results that do not depend on the persons.
     """
 
     duration: float
@@ -100,7 +100,7 @@ class Features:
     @cached_property
     def arrays(self) -> Arrays:
         """All arrays over all segments, which are concatenated at first use; they must not be changed."""
-        arrays = self.found
+        arrays = self.found_arrays
         if self.people:
             shown = persons.seconds_shown(arrays, self.until)
             arrays = arrays | {"face_person": apply_people(self.people, arrays, arrays["face_person"], shown)}
@@ -111,8 +111,8 @@ class Features:
         return arrays
 
     @cached_property
-    def found(self) -> Arrays:
-        """The stored arrays with the persons that were found, whatever the user says about them."""
+    def found_arrays(self) -> Arrays:
+        """The stored arrays with the persons as they were found, before what the user says about them."""
         arrays = (self.joined or JoinedArrays(self.empty)).of(self.segments)
         if channels.CHANNEL in arrays:
             arrays = channels.remove_crosstalk(arrays)
@@ -138,15 +138,16 @@ class Features:
         return self.people.names_of(self.persons)
 
     def with_people(self, people: People) -> Features:
-        """The same features with what the user says about the persons; nothing is compared again.
+        """The same features with what the user says about the persons; tracks are not compared again.
 
-        The last ones are kept, with all that they have computed: several views ask for the same ones after a change.
+        The latest result is kept with all that it has computed, because several views ask for the same one after a
+        change.
         """
         if people == self.people:
             return self
         last = self.__dict__.get("_edited")
         if last is None or last.people != people:
             last = replace(self, people=people)
-            last.__dict__.update(found=self.found, kept=self.kept)  # the first is a cached property
+            last.__dict__.update(found_arrays=self.found_arrays, kept=self.kept)  # the first is a cached property
             self.__dict__["_edited"] = last
         return last

@@ -1,4 +1,4 @@
-"""The pictures before a part of a recording, from which its tracker learns what it would know in an unbroken run.
+"""The pictures before a part of a recording, which give its tracker the state that it has in an uninterrupted run.
 
 Tracks depend on the last few seconds alone: a person is matched by position for two seconds, and after two seconds a
 track is no longer tentative. So a tracker that begins some seconds early has the same tracks at the start of the part,
@@ -26,8 +26,8 @@ SECONDS = 20.0  # ten times what tracks depend on
 
 @dataclass(kw_only=True)
 class LeadIn:
-    """The pictures from ``seconds`` (s) before a part on; ``first`` is the first picture of the recording if that is
-    still earlier, else None.
+    """The pictures from ``seconds`` (s) before a part up to its start; ``first`` is the first picture of the recording
+    if that is still earlier, else None.
 
     After the lead-in ``faces`` are those seen in it: ``time`` (N,), ``box`` (N, 4), ``person`` (N,) and ``track`` (N,)
     as in Features, and ``next`` (1,) and ``next_track`` (1,), the numbers from which on the tracker numbers what it
@@ -70,7 +70,7 @@ def read_lead_in(source: Source, settings: Settings, start: float) -> LeadIn:
     frame_seconds = 1 / settings.face_rate
     first = _picture(source, settings, settings.start - 4 * frame_seconds, settings.start)
     seconds = SECONDS
-    # Slides may stay for minutes.
+    # A slide may be shown for minutes, so the lead-in grows until it holds a picture.
     while first is not None and first.time < start - seconds:
         begin = start - seconds
         found = _picture(source, settings, begin - 4 * frame_seconds, begin)

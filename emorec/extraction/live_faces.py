@@ -1,7 +1,7 @@
 """Stage 1, faces, while a recording is being made: the faces of pictures as they come, in its own thread.
 
-The features are those that ``faces`` extracts from a file with the same pictures. Of pictures that come faster than
-they can be judged, only the newest waits; so the result is never far behind, and nothing piles up.
+The features are those that ``faces`` extracts from a file with the same pictures. If pictures come faster than they
+can be processed, only the newest one waits, so that the result is never far behind and no queue grows.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Faces:
 class LiveFaces:
     """Extracts the faces of pictures, at most ``rate`` a second, in a thread that runs until ``close``.
 
-    ``dropped`` counts the pictures that were replaced by newer ones while they waited, ``late`` those with a time
-    before that of an earlier one or below 0, ``judged`` the others that were wanted.
+    ``dropped`` counts the pictures that a newer one replaced while they waited, ``late`` those whose time is before
+    that of an earlier one or below 0, and ``judged`` those that were processed.
     """
 
     def __init__(self, model: Checkpoint, detector: Detector, rate: float):

@@ -152,7 +152,7 @@ def divide(features: Features, number: int, chosen: Iterable[Track]) -> People:
     if not rest:
         raise EmorecError(WHOLE.format(name=features.names[number]))
     # A number that was taken away by joining stays known as that of another human, so it is not given again.
-    used = np.concatenate([features.arrays["face_person"], features.found["face_person"]])
+    used = np.concatenate([features.arrays["face_person"], features.found_arrays["face_person"]])
     new = 1 + max(int(used.max(initial=-1)), _highest(features.people))
     return _with(features, replace(whole, tracks=rest), Person(number=new, tracks=taken))
 

@@ -55,7 +55,7 @@ class Store:
     def append(self, head: Head, segment: Segment) -> None:
         """Store one more segment, and the head that counts it."""
         with self._errors():
-            self.limit.added(self.folder.append(head, segment))
+            self.limit.add(self.folder.append(head, segment))
 
     def write_head(self, head: Head) -> None:
         """Store the head alone."""

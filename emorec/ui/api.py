@@ -18,7 +18,7 @@ import emorec
 from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.extraction import people_file
+from emorec.extraction import people_file, people_parsing
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
@@ -54,7 +54,7 @@ def add_endpoints(service: Service) -> None:
             raise EmorecError(SOUND_ONLY)
         features = result.features
         if people is not None:  # never a path, which the library would open
-            features = people_file.apply(people_file.parse(people, "This"), features)[0]
+            features = people_file.apply(people_parsing.parse(people, "This"), features)[0]
         choices |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}
         timeline = result.analyzer.infer(features, fusion=fusion, **choices)
         return {

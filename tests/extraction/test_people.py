@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
-from emorec.extraction import people_edits, people_file
+from emorec.extraction import people_edits, people_file, people_parsing
 from emorec.extraction.people import People, Person, Track, checked_name
 from emorec.extraction.people_edits import divide, join, rename, stretches
 from emorec.extraction.people_tracks import Tracks
@@ -35,7 +35,7 @@ def shots(*shown, begin=0.0):
     segment = factories.no_observations() | arrays | {"face_box": boxes[place], "frame_time": frames}
     segment["frame_until"] = np.append(frames[1:], until)
     features = factories.observations(until, segment, frames=False)
-    features.__dict__["found"] = features.found | {"face_track": tracks}  # as if these were the persons found
+    features.__dict__["found_arrays"] = features.found_arrays | {"face_track": tracks}
     return features
 
 
@@ -155,7 +155,7 @@ def track_by_track(*spans):
     frames = np.round(np.arange(0, spans[-1][1] + 1, STEP), 6)
     segment = factories.no_observations() | arrays | {"frame_time": frames, "frame_until": frames + STEP}
     features = factories.observations(frames[-1] + STEP, segment, frames=False)
-    features.__dict__["found"] = features.found | {"face_track": np.array(tracks)}
+    features.__dict__["found_arrays"] = features.found_arrays | {"face_track": np.array(tracks)}
     return features
 
 
@@ -213,7 +213,7 @@ def test_a_file_gives_the_same_persons_in_another_run_and_in_another_part(tmp_pa
 )
 def test_a_file_of_another_recording_says_so(name, noted):
     features = replace(shots([0]), media={"name": "My film (1).mp4"})
-    people = people_file.parse(people_file.as_dict(features.with_people(People((ANNA,)))))
+    people = people_parsing.parse(people_file.as_dict(features.with_people(People((ANNA,)))))
     found, notes = people_file.apply(people, replace(features, media={"name": name}))
     assert found.names == {0: "Anna"} and ["written for My film (1).mp4" in note for note in notes] == [True] * noted
 
@@ -221,14 +221,14 @@ def test_a_file_of_another_recording_says_so(name, noted):
 @pytest.mark.parametrize(("one", "other", "noted"), [("José.mp4", "Jose\u0301.mp4", False), ("ใช้.mp4", "ใช.mp4", True)])
 def test_a_recording_has_the_same_name_in_both_encodings(one, other, noted):
     features = replace(shots([0]), media={"name": one})
-    people = people_file.parse(people_file.as_dict(features.with_people(People((ANNA,)))))
+    people = people_parsing.parse(people_file.as_dict(features.with_people(People((ANNA,)))))
     assert len(people_file.apply(people, replace(features, media={"name": other}))[1]) == noted
 
 
 def test_a_file_fits_a_part_that_begins_inside_a_track():
     whole = shots([0, 1], begin=6.0)
     whole = whole.with_people(rename(whole, 0, "Anna"))
-    for people in (whole.people, people_file.parse(people_file.as_dict(whole))):
+    for people in (whole.people, people_parsing.parse(people_file.as_dict(whole))):
         part, notes = people_file.apply(people, shots([1, 0], begin=7.0))
         assert who(part) == [0, 1] and part.names[0] == "Anna" and notes == ()
         # Nor is somebody in the same place after the end of the track, or who comes later, the same person.
@@ -332,7 +332,7 @@ def test_what_is_no_json_is_one_sentence(content, tmp_path):
 )
 def test_a_file_that_contradicts_itself_is_one_sentence(content, message):
     with pytest.raises(EmorecError, match=message):
-        people_file.parse(content)
+        people_parsing.parse(content)
 
 
 def test_a_place_is_found_by_time_before_overlap():
