@@ -52,7 +52,7 @@ class FaceResult:
 
     @property
     def confidence(self) -> float:
-        """Its probability."""
+        """The probability of the dominant emotion."""
         return float(self.probabilities.max())
 
     @property
@@ -115,8 +115,10 @@ def recognise(
 
 
 def boxes(image: np.ndarray, detector: Detector) -> list[tuple[float, float, float, float]]:
-    """The box (left, top, width, height, fractions) of everything in an RGB image (H, W, 3) uint8 that may be a face,
-    also where ``recognise`` is not sure of one: what must be hidden is more than what can be named."""
+    """The boxes (left, top, width, height, fractions) of all that may be faces in an RGB image (H, W, 3) uint8.
+
+    They include doubtful ones, which ``recognise`` leaves out: to hide faces, one too many is better than one too few.
+    """
     image = detection.enlarge_small(image)
     height, width = image.shape[:2]
     with detection.CV_THREADS.held():
@@ -126,8 +128,8 @@ def boxes(image: np.ndarray, detector: Detector) -> list[tuple[float, float, flo
 def predict_stills(net: FaceNet, crops: np.ndarray) -> np.ndarray:
     """Grey crops uint8 (N, S, S) of faces in still pictures -> probabilities (N, labels) float64, not calibrated.
 
-    It is the geometric mean of what the network says of a face and of its mirror image. Recordings, which have many
-    views of a face already, do without.
+    They are the geometric mean of the network's outputs for a face and for its mirror image. Recordings do not need
+    this, because they have many views of a face.
     """
     _, logits = encode_faces(net, np.concatenate([crops, crops[:, :, ::-1]]))
     plain, mirrored = np.log(fusions.softmax(logits.astype(np.float64))).reshape(2, len(crops), -1)

@@ -1,7 +1,7 @@
 """Confirm faces in still pictures: a pattern that looks like a face by chance does not do so in every view.
 
-The detector sees a still picture in many pixels, to find small faces, and takes a necktie or a neckline for one now and
-then. A face that it is not sure of must also be found in the mirrored picture and in a close view.
+The detector sees a still picture at a high resolution, to find small faces, and sometimes takes a necktie or a neckline
+for a face. A face that it is not sure of must also be found in the mirrored picture and in a close view.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ MIN_SIDE = 64  # pixels; smaller images are padded to it
 # Pixels; smaller pictures are enlarged to it, because the detector misses faces of a few pixels. In pictures of FER+
 # Valid, of 48 pixels, it finds 97.6 % of the faces at 144 and 96.2 % at 192 pixels.
 SMALLEST_SIDE = 144
-SCORE_THRESHOLD = 0.6
+SCORE_THRESHOLD = 0.6  # training shifts the logits of the bundled detector so that a face counts from here on
 NMS_THRESHOLD = 0.3  # intersection over union above which two boxes count as one face
 
 BUNDLED = Path(__file__).parents[1] / "weights" / "face_detector.safetensors"

@@ -10,8 +10,6 @@ from safetensors.numpy import load_file
 
 from emorec.face.detector_net import CHANNELS, MAX_LOG_SIZE, STRIDES, DetectorConfig, layers, maps, shapes
 
-SCORE_THRESHOLD = 0.6  # training shifts the logits so that a face counts from here on
-
 
 def load(file: Path) -> onnxruntime.InferenceSession:
     """A session of onnxruntime with the weights of a safetensors file.
@@ -77,7 +75,7 @@ def suppress_overlaps(rows: np.ndarray, max_overlap: float) -> np.ndarray:
 
 
 def _rows(values, stride, min_logit):
-    """The rows of one map (CHANNELS, h, w): a face for every cell whose logit is at least ``least``."""
+    """The rows of one map (CHANNELS, h, w): a face for every cell whose logit is at least ``min_logit``."""
     columns = values.shape[2]
     values = values.reshape(CHANNELS, -1)
     chosen = np.flatnonzero(values[0] >= min_logit)

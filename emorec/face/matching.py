@@ -48,6 +48,10 @@ def similarity(track: Seen, box: np.ndarray, thumbnail: np.ndarray) -> float:
 
 
 def thumbnail_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The face and its surroundings, float32 (THUMBNAIL, THUMBNAIL, 3) from 0 to 1.
+
+    ``box`` (left, top, width, height) is in fractions of the image uint8 (H, W, 3).
+    """
     height, width = image.shape[:2]
     left, top, wide, high = box * [width, height, width, height]
     left, right = left - SURROUNDINGS * wide, left + (1 + SURROUNDINGS) * wide
@@ -65,9 +69,11 @@ def small_face(crop: np.ndarray | None) -> np.ndarray:
 
 
 def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image uint8 in a smaller ``size`` (width, height, px), float32 from 0 to 1."""
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """The correlation, from -1 to 1, of the values of two arrays of the same shape; 0 if one is constant."""
     a, b = (a - a.mean()).ravel(), (b - b.mean()).ravel()
     return float(a @ b / max(np.sqrt((a @ a) * (b @ b)), 1e-9))

@@ -113,19 +113,7 @@ class Tracker:
         thumbnails = [thumbnail_of(image, box) for box in boxes]
         crops = crops or [None] * len(thumbnails)
         faces = [small_face(crop) for crop in crops]
-        pairs = sorted(
-            (
-                (similarity(track, box, thumbnail), row, index)
-                for row, (box, thumbnail) in enumerate(zip(boxes, thumbnails, strict=True))
-                for index, track in enumerate(self._tracks)
-            ),
-            reverse=True,
-        )
-        matched: dict[int, int] = {}
-        for alike, row, index in pairs:
-            if alike > 0 and row not in matched and index not in matched.values():
-                matched[row] = index
-        current = {row: self._tracks[index] for row, index in matched.items()}
+        current = self._match(boxes, thumbnails)
         for row, track in current.items():
             same_face = correlation(track.face, faces[row]) if track.face.any() and faces[row].any() else 1.0
             if same_face + correlation(track.thumbnail, thumbnails[row]) < UNBROKEN:
@@ -138,6 +126,22 @@ class Tracker:
             self._gallery.add(track.person, time, views[row])
         self._numbers = [current[row].number for row in range(len(boxes))]
         return [current[row].person for row in range(len(boxes))]
+
+    def _match(self, boxes: np.ndarray, thumbnails: list[np.ndarray]) -> dict[int, Track]:
+        """The track that each box continues, by row; the most similar pairs are matched first."""
+        pairs = sorted(
+            (
+                (similarity(track, box, thumbnail), row, index)
+                for row, (box, thumbnail) in enumerate(zip(boxes, thumbnails, strict=True))
+                for index, track in enumerate(self._tracks)
+            ),
+            reverse=True,
+        )
+        matched: dict[int, int] = {}
+        for alike, row, index in pairs:
+            if alike > 0 and row not in matched and index not in matched.values():
+                matched[row] = index
+        return {row: self._tracks[index] for row, index in matched.items()}
 
     def _new_track(self) -> int:
         self._next_track += 1

@@ -20,14 +20,14 @@ from emorec.models.checkpoint import Checkpoint
 
 FUSIONS = ("late", "voice")  # that use it; intermediate fusion has a network of its own
 
-# Windows with full evidence up to which there is no baseline, and windows beyond these that are worth half of the
-# result. Chosen on simulated recordings of 6 to 128 windows by people held out of training: the loss is flat between 2
-# and 8 of either (train/RECIPES.md).
+# With up to LEAST windows with full evidence there is no baseline; with SHRINKAGE windows more, it has half its weight.
+# Chosen on simulated recordings of 6 to 128 windows by people held out of training: the loss is flat between 2 and 8 of
+# either (train/RECIPES.md).
 LEAST = 4.0
 SHRINKAGE = 4.0
-# Mean log likelihood of another emotion above that of neutral, by the head for single windows, from which on the
-# baseline counts less, and from which on not at all: a speaker who is angry throughout must not become the measure of
-# calm. Of calm and mixed recordings 2 % reach the middle, of those with one acted emotion 64 to 89 %.
+# How far the mean log likelihood of another emotion exceeds that of neutral, by the head for single windows, where the
+# baseline begins to count less, and where it no longer counts: a speaker who is angry throughout must not become the
+# standard of calm. Of calm and mixed recordings 2 % reach the middle, of those with one acted emotion 64 to 89 %.
 DOUBT = (1.5, 2.5)
 
 NOTE = (

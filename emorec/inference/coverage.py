@@ -6,7 +6,7 @@ last one until the video ends.
 
 import numpy as np
 
-WIDE = 64  # columns; from here on numpy sums faster row by row than along each column
+WIDE = 64  # columns; for this many or more, numpy sums faster row by row than along each column
 
 
 def overlapping_indices(

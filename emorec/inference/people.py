@@ -36,7 +36,7 @@ SEVERAL = (
     "Several persons are in view at once for {share:.0%} of the time, and each row is about only one of them; choose a "
     "person, or all persons, to see the others."
 )
-SEVERAL_SECONDS, SEVERAL_SHARE = 5.0, 0.2  # of what was analysed, from which on SEVERAL is told; both must be reached
+SEVERAL_SECONDS, SEVERAL_SHARE = 5.0, 0.2  # of what was analysed, from which on SEVERAL is a note; both must be reached
 
 
 def checked_person(person: object) -> PersonLike:
@@ -57,11 +57,11 @@ def is_choosable(features: Features) -> bool:
 
 
 def number_of(features: Features, person: PersonLike) -> int | None:
-    """The number of one person: of a number or a name, and of "main"; None for None, "all" and "speaker".
+    """The number of the person that a number, a name or "main" stands for; None for None, "all" and "speaker".
 
-    "main" is the person who is longest on screen; if nobody is seen, the one who is heard longest, None if nobody is
-    known. A name counts in small or capital letters,
-    an exact match first. Raises EmorecError for a person whom the recording does not show.
+    "main" is the person who is longest on screen, or heard longest if nobody is seen; None if nobody is known. Names
+    are compared without regard to case, after an exact match. Raises EmorecError for a person whom the recording does
+    not show.
     """
     person = checked_person(person)
     if person is None or person in (ALL, SPEAKER):
@@ -91,7 +91,7 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     """The person (N,) to whom most voice hops in each range [low, high) (s) belong, -1 where no hop has a person.
 
     A hop lies in the range that holds its middle; if a range is so short that it holds none, the hops count that it
-    overlaps. Of equals the one who is longer on screen counts.
+    overlaps. If two have equally many, the one who is longer on screen counts.
     """
     arrays = features.arrays
     voices = arrays.get(PERSON)
@@ -157,7 +157,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _by_anybody(features: Features, persons: Sequence[int]) -> np.ndarray | None:
-    """How much each voice hop (H,) counts for that one of the persons for whom it counts most; None if all count."""
+    """The largest share (H,) with which each voice hop counts for one of the persons; None if every hop counts."""
     most: np.ndarray | None = None
     for person in persons:
         share = share_of(features, person)
@@ -184,14 +184,15 @@ def about_person(timeline: Timeline, number: int, name: str) -> Timeline:
 
 
 def note_without_faces(features: Features, fusion: str) -> str:
-    """NO_FACE if a recording that is read to its end has pictures without a face, and speech, and faces were to count;
-    else ""."""
+    """NO_FACE if a complete recording has speech, and pictures without a face, although faces should count; else ""."""
     # While a recording is being read, a face may still come. A result without evidence says by itself what is missing.
     if not features.complete or fusion in ("face", "voice"):
         return ""
     arrays = features.arrays
-    is_told = len(arrays["frame_time"]) and not len(arrays["face_time"]) and (arrays["voice_speech"] >= SPEECH).any()
-    return NO_FACE if is_told else ""
+    is_worth_a_note = (
+        len(arrays["frame_time"]) and not len(arrays["face_time"]) and (arrays["voice_speech"] >= SPEECH).any()
+    )
+    return NO_FACE if is_worth_a_note else ""
 
 
 def note_of_several(features: Features, person: PersonLike, fusion: str) -> str:
@@ -206,5 +207,5 @@ def note_of_several(features: Features, person: PersonLike, fusion: str) -> str:
     several = np.maximum.reduceat(numbers, first) != np.minimum.reduceat(numbers, first)
     seconds = float(shown[first][several].sum())
     share = seconds / max(features.until - features.start, 1e-9)
-    told = seconds >= SEVERAL_SECONDS - 1e-6 and share >= SEVERAL_SHARE - 1e-6
-    return SEVERAL.format(share=min(share, 1.0)) if told else ""
+    is_worth_a_note = seconds >= SEVERAL_SECONDS - 1e-6 and share >= SEVERAL_SHARE - 1e-6
+    return SEVERAL.format(share=min(share, 1.0)) if is_worth_a_note else ""

@@ -17,8 +17,8 @@ from emorec.inference.usual_expression import Usual
 from emorec.models.checkpoint import Checkpoint
 
 BATCH = 1024  # rows fused at a time, so that intermediate results stay in the processor's cache
-NOBODY = -1  # in smoothing: a row of which it is not known whose it is
-SOMEBODY = -2  # in smoothing: a voice that is known to be of no person of the recording
+NOBODY = -1  # in smoothing: a row whose person is not known
+SOMEBODY = -2  # in smoothing: the voice of somebody who is none of the recording's persons
 
 
 def fuse(

@@ -16,9 +16,7 @@ from emorec.inference import baseline_choice
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.baseline_choice import Choice
-from emorec.inference.options import (
-    UNSURE_BELOW,
-)
+from emorec.inference.options import UNSURE_BELOW
 from emorec.inference.turns import Turn
 
 

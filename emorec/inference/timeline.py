@@ -84,8 +84,8 @@ def infer(
     check(fusion, step, window, smooth, prior, unsure_below)
     step, window, smooth, unsure_below = (plain(value) for value in (step, window, smooth, unsure_below))
     chosen, person = baseline_choice.resolve(baseline), people.checked_person(person)
-    dropped = None if people.is_choosable(features) else person
-    if dropped is not None:
+    unused = None if people.is_choosable(features) else person
+    if unused is not None:
         person = None
     if person is None and channels.CHANNEL in features.arrays:
         person = people.ALL  # a single voice would say nothing about the others that speak at the same time
@@ -103,24 +103,24 @@ def infer(
         smooth=smooth,
         unsure_below=unsure_below,
         baseline=chosen,
-        asked=person,
-        dropped=dropped,
+        asked_person=person,
+        unused_person=unused,
     )
     request = request.with_baseline().with_usual()
     expected = priors.resolve(prior)
     if expected.adaptive:
         expected = _adapted(request, expected)
 
-    def of_rows(step: float) -> Timeline:
+    def infer_rows(step: float) -> Timeline:
         if person == people.ALL and features.persons:
-            return _of_all(request, step, expected, most)
+            return _mean_of_all(request, step, expected, most)
         return _timeline(request, step, expected)
 
-    timeline = of_rows(step)
+    timeline = infer_rows(step)
     if step == GRID_STEP:
         return timeline
-    grid = of_rows(GRID_STEP)
-    each = tuple(replace(one, grid=its) for one, its in zip(timeline.people, grid.people, strict=True))
+    grid = infer_rows(GRID_STEP)
+    each = tuple(replace(one, grid=on_grid) for one, on_grid in zip(timeline.people, grid.people, strict=True))
     return replace(timeline, grid=grid, people=each)
 
 
@@ -154,13 +154,13 @@ def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
     return priors.adapt(likelihoods[known], evidence[known], prior)
 
 
-def _of_all(request: Request, step: float, prior: priors.Prior, most: int | None) -> Timeline:
+def _mean_of_all(request: Request, step: float, prior: priors.Prior, most: int | None) -> Timeline:
     """The mean of the persons of a recording, or of the first ``most``, with the timeline of each."""
     features = request.features
     voice = request.shared_voice(*rows(features.until, step, features.start), step)
     each: list[Timeline] = []
     for number, name in islice(features.names.items(), most):
-        own = _timeline(replace(request, person=number, asked=number), step, prior, voice)
+        own = _timeline(replace(request, person=number, asked_person=number), step, prior, voice)
         each.append(people.about_person(own, number, name))
     # Each person's own notes tell only of that person's usual expression.
     return replace(people.mean(each, features), notes=request.notes())
@@ -172,9 +172,11 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_p
     pooled = request.pooled(start, end, step, heard)
     *likelihoods, evidence = request.fuse(pooled)
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
-    whose = request.whose(start, end, pooled)
+    whose = request.voice_persons(start, end, pooled)
     if request.smooth:
-        probabilities = smooth(probabilities, (start + end) / 2, request.smooth, request.averaged(whose, pooled))
+        probabilities = smooth(
+            probabilities, (start + end) / 2, request.smooth, request.smoothing_persons(whose, pooled)
+        )
     row_face, row_speech = pooling.coverage(features, start, end, pooled.person, whose)
     return Timeline(
         start=start,

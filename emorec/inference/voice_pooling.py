@@ -53,9 +53,9 @@ def share_of(features: Features, person: int) -> np.ndarray | None:
 def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np.ndarray | int = -1) -> np.ndarray:
     """Whose voice is read in each window [low, high) (s), (N,): a person's number, -1 for somebody who is not known.
 
-    It is that of ``whose``, one for all or (N,) one for each, and if that is -1, for whoever speaks, of the person to
-    whom most of the speech belongs. If it is unsure who speaks, the person in view counts. Without knowledge about
-    speakers nobody is known.
+    It is that of ``whose``, one for all windows or (N,) one for each. Where that is -1 (whoever speaks), it is the
+    person to whom most of the speech belongs; for speech of an unsure speaker the person in view counts. All are -1 if
+    the features do not tell who speaks.
     """
     arrays, given = features.arrays, np.broadcast_to(np.asarray(whose), len(low))
     if PERSON not in arrays:
@@ -130,7 +130,7 @@ def _voice_of(
         voice = Voice(nothing, *pool_voice(features, model, low, high, None, share))
         if len(features.kept) >= MAX_KEPT:
             features.kept.clear()
-        features.kept[key] = voice  # which another thread may take away at any time
+        features.kept[key] = voice  # another thread may clear it at any time, so it is not read again here
     return voice
 
 

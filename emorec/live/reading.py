@@ -1,4 +1,4 @@
-"""What is shown and heard at a moment."""
+"""The reading of a live session: what is shown and heard at one moment."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Reading:
             missing.append("voice given to nobody in view" if self.given_to_nobody else "no speech")
         if not self.emotion:
             return " and ".join(missing) or TOO_LITTLE
-        said = f"{self.emotion} {percent(self.confidence, self.sure)}"
-        return ", ".join([said if self.sure else f"unsure ({said})", *missing])
+        reading = f"{self.emotion} {percent(self.confidence, self.sure)}"
+        return ", ".join([reading if self.sure else f"unsure ({reading})", *missing])
 
 
 def reading_of(timeline: Timeline, delay: float | None, features: Features | None = None) -> Reading:

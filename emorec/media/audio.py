@@ -41,33 +41,33 @@ def blocks(
     (s). ``part_from`` is as in ``passes.decode_stream``."""
     first = oldest = math.floor(start / block_seconds + BIN_EPSILON)
     unfinished: dict[int, Block | SplitBlock] = {}
-    made = block_type(selection.channel)
-    begun = False
+    make_block = block_type(selection.channel)
+    started = False
     sign: float | None = None
 
     def block_at(number: int) -> Block | SplitBlock:
         if number not in unfinished:
-            unfinished[number] = made(number, *block_edges(number, rate, start, block_seconds, end), rate)
+            unfinished[number] = make_block(number, *block_edges(number, rate, start, block_seconds, end), rate)
         return unfinished[number]
 
     def finished(until: float) -> Iterator[Block | SplitBlock]:
-        nonlocal oldest, begun, sign
+        nonlocal oldest, started, sign
         for number in sorted(unfinished):
             if (number + 1) * block_seconds + LEAD > until:
                 return
             block, oldest = unfinished.pop(number), number + 1
             sign = block.finish(sign)
-            if block.sound_to > block.sound_from or (begun and number == first):
-                if not begun:
+            if block.sound_to > block.sound_from or (started and number == first):
+                if not started:
                     block.cut_head()
-                begun = True
+                started = True
                 yield block
 
-    joined = _joined(path, start, block_seconds, report, selection, end, part_from)
+    joined = _joined_frames(path, start, block_seconds, report, selection, end, part_from)
     for reader, time, source_rate, samples in joined:
         until = time + samples.shape[1] / source_rate
-        if time < start and not begun:
-            begun = True
+        if time < start and not started:
+            started = True
             block_at(first)
         yield from finished(time)
         if first < oldest and until < oldest * block_seconds - JUMP:
@@ -79,7 +79,7 @@ def blocks(
     yield from finished(math.inf)
 
 
-def _joined(
+def _joined_frames(
     path: Path,
     start: float,
     block_seconds: float,

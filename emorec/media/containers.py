@@ -33,8 +33,8 @@ MAX_STREAMS = 64
 MAX_CHANNELS = 64
 MAX_SAMPLE_RATE = 768_000
 
-# Containers whose timestamps are the same after seeking; in the others they are guessed, so these are read from the
-# beginning.
+# Containers whose timestamps are the same after seeking; in the others FFmpeg guesses them, so these are read from
+# the beginning.
 SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "w64", "flac", "aiff", "caf", "au"}
 
 # Those of them whose packets have times of their own, which may be reset in the middle; see ``clock``.
@@ -93,7 +93,7 @@ KINDS = "a video (mp4, mov, mkv, webm, avi, ...) or sound (mp3, wav, m4a, ogg, f
 
 
 def check_there(path: Path) -> os.stat_result:
-    """The facts of an ordinary file that is there. Raises ``EmorecError`` for anything else."""
+    """The ``os.stat`` of an ordinary file. Raises ``EmorecError`` for anything else."""
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
@@ -144,7 +144,7 @@ def picture_kind(path: Path) -> str | None:
 
 
 def is_animated_webp(path: Path) -> bool:
-    """Whether a file is a WebP that moves."""
+    """Whether a file is an animated WebP."""
     return _is_animated_webp(read_head(path))
 
 

@@ -40,7 +40,7 @@ def sounds(
         for place in places if reader.streams["audio"] is not None else ():
             pieces, length = [], 0.0
             reader.seek("audio", place, repeatable=False)
-            for count, (time, frame) in enumerate(_some(reader, "audio")):
+            for count, (time, frame) in enumerate(_decode_from_here(reader, "audio")):
                 if time < place and count < MAX_SKIPPED:
                     continue
                 if (samples := mixer.samples(frame)) is not None:
@@ -62,7 +62,7 @@ def pictures(path: str | Path, selection: Selection, places: Sequence[float], ma
             if place - reached >= NEAR:
                 reader.seek("video", place)
             frame = None
-            for reached, frame in _some(reader, "video"):  # noqa: B007 (the last one is used)
+            for reached, frame in _decode_from_here(reader, "video"):  # noqa: B007 (the last one is used)
                 if reached >= place:
                     break
             if frame is not None:
@@ -70,7 +70,7 @@ def pictures(path: str | Path, selection: Selection, places: Sequence[float], ma
                     yield rotate_image(picture(frame, reformatter, pixel_aspect(stream), max_side), selection.rotate)
 
 
-def _some(reader: Reader, kind: str) -> Iterator[tuple[float, Any]]:
+def _decode_from_here(reader: Reader, kind: str) -> Iterator[tuple[float, Any]]:
     """Frames from the current position, which may be after the wanted place if the file does not allow seeking."""
     return itertools.islice(reader.decode(kind, None), MAX_FRAMES[kind])
 

@@ -71,7 +71,7 @@ class Packets:
         except AV_ERRORS as error:
             raise containers.unreadable_error(path) from error
         containers.check_streams(self.container.streams, path)
-        self.names = "webp" if self._source else self.container.format.name
+        self.container_names = "webp" if self._source else self.container.format.name
         self.format = self.container.format.name.split(",")[0]
         default = pick(self.container, "video", path, selection)
         sound = pick(self.container, "audio", path, selection, related=default)
@@ -148,9 +148,9 @@ class Packets:
         same = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
         if self.format not in containers.SEEKABLE or (repeatable and not same) or self._resets_before(time):
             return False
-        return self.go(time)
+        return self.seek_unchecked(time)
 
-    def go(self, time: float) -> bool:
+    def seek_unchecked(self, time: float) -> bool:
         """Go to the last keyframe at or before ``time`` (s), whether times are reliable from there on or not; False if
         that fails."""
         try:
@@ -197,7 +197,7 @@ class Packets:
 
     def is_surely_damaged(self, kind: str) -> bool:
         """Whether ``damage`` is final."""
-        return self._damage.certain(kind, self._position)
+        return self._damage.is_certain(kind, self._position)
 
     def damage(self, kind: str) -> str | None:
         """The damage of a stream up to the current position, None if there is none."""

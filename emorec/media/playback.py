@@ -60,10 +60,10 @@ def pictures(
     ``max_side`` (px). Damage is among the pictures or comes last. Raises ``EmorecError`` as ``streams.probe`` does.
     """
     report = DamageReport()
-    make = _Maker(max_side, selection.rotate)
+    make = _PictureMaker(max_side, selection.rotate)
     before, last = None, -1
     for reader, time, frame in decode_stream(Path(path), "video", start, report, selection=selection, end=end):
-        yield from report.found()
+        yield from report.take_new()
         aspect = pixel_aspect(reader.streams["video"])
         if time < start:
             before = (frame, aspect)
@@ -81,10 +81,10 @@ def pictures(
         yield from made
     if before is not None:
         yield from make(start, *before)
-    yield from report.end()
+    yield from report.take_rest()
 
 
-class _Maker:
+class _PictureMaker:
     """Makes ``Picture`` of decoded frames, all in the size of the first one."""
 
     def __init__(self, max_side: int, rotate: int):
@@ -134,7 +134,7 @@ def stereo(
     """
     report = DamageReport()
     mixer = mixdown.Mixer()
-    track = _Track(rate, end - start)
+    track = _SoundTrack(rate, end - start)
     needed = start - WARM_UP
     ready: list[np.ndarray] = []
     frames = decode_stream(Path(path), "audio", needed, report, selection=selection, end=end, part_from=needed)
@@ -152,7 +152,7 @@ def stereo(
         yield np.concatenate(ready)
 
 
-class _Track:
+class _SoundTrack:
     """Puts sound of any rate on one clock, from 0 to ``seconds`` (s)."""
 
     def __init__(self, rate: int, seconds: float):

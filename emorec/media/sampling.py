@@ -46,7 +46,7 @@ def sample_frames(pictures: Any, rate: float, first_bin: int, start: float) -> I
 
 
 class BinSampler:
-    """Says of packets, in decoding order, whether their picture can be the first of a bin; remembers few bins.
+    """Tells for packets, in decoding order, whether their picture can be the first of a bin; it remembers few bins.
 
     Pictures before ``first_bin`` are needed too: the last one may still be shown then.
     """

@@ -26,7 +26,7 @@ def find_seek_points(path: str | Path, times: Sequence[float], selection: Select
 
 
 def _keyframe(reader: Packets, index: int, time: float) -> float | None:
-    if not reader.go(time):
+    if not reader.seek_unchecked(time):
         return None
     ours = (packet for packet in itertools.islice(reader.packets(), MAX_PACKETS) if packet.stream_index == index)
     first = next(ours, None)

@@ -44,17 +44,17 @@ class VoiceFrontEnd:
     def __post_init__(self) -> None:
         # Speech detection, and the filter before it, take no other rate and no other hop.
         for name, only in (("rate", RATE), ("frame", FRAME)):
-            ranges.whole(name, getattr(self, name), only, only)
-        ranges.whole("n_fft", self.n_fft, self.frame, LONGEST_WINDOW)
+            ranges.check_whole(name, getattr(self, name), only, only)
+        ranges.check_whole("n_fft", self.n_fft, self.frame, LONGEST_WINDOW)
         if self.n_fft % 2:
             raise ValueError(f"n_fft is {self.n_fft}; it must be even")
-        ranges.whole("n_mels", self.n_mels, 1, self.n_fft // 2)
-        ranges.number("f_max", self.f_max, 1, self.rate / 2)
-        ranges.number("f_min", self.f_min, 0, self.f_max - 1)
-        ranges.number("floor", self.floor, 1e-12, 1)
-        ranges.number("level_seconds", self.level_seconds, 0.1, 60)
-        ranges.number("active_range", self.active_range, 0.1, 100)
-        ranges.number("scale", self.scale, 0.1, 100)
+        ranges.check_whole("n_mels", self.n_mels, 1, self.n_fft // 2)
+        ranges.check_number("f_max", self.f_max, 1, self.rate / 2)
+        ranges.check_number("f_min", self.f_min, 0, self.f_max - 1)
+        ranges.check_number("floor", self.floor, 1e-12, 1)
+        ranges.check_number("level_seconds", self.level_seconds, 0.1, 60)
+        ranges.check_number("active_range", self.active_range, 0.1, 100)
+        ranges.check_number("scale", self.scale, 0.1, 100)
 
     @property
     def hop(self) -> int:

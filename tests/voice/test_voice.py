@@ -410,7 +410,7 @@ def test_each_row_begins_where_the_one_before_ends(monkeypatch):
             return features.squeeze(2)
 
     monkeypatch.setattr(silero, "load", Meter)
-    monkeypatch.setattr(voice.gain, "to_target", lambda samples, hop: samples)
+    monkeypatch.setattr(voice.gain, "amplify_to_target", lambda samples, hop: samples)
     samples = noise(15.0) * np.linspace(0, 1, len(noise(15.0)), dtype=np.float32)
     expected = np.abs(samples).reshape(-1, HOP).mean(axis=1)
     assert voice.speech(samples, filtered=True) == pytest.approx(expected, rel=1e-4)

@@ -1,6 +1,6 @@
 """Sandboxed versions of the functions of ``media``: files are decoded in a child process.
 
-A decoder that crashes, never ends or takes all memory ends that process, and the caller raises one sentence. The
+If a decoder crashes, never ends or takes all memory, only that process ends, and the caller gets an EmorecError. The
 children are forks of a process that has everything imported, so decoding in a child costs only milliseconds more;
 docs/RELIABILITY.md says how many.
 """
@@ -23,7 +23,7 @@ from emorec.media import containers
 from emorec.media.passes import Damage, ShownUntil
 from emorec.media.playback import Picture
 from emorec.media.sandbox import checks, replies
-from emorec.media.sandbox.requests import Made, ask_decoder
+from emorec.media.sandbox.requests import Answer, ask_decoder
 from emorec.media.selection import EVERYTHING, Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 from emorec.media.track_list import Track
@@ -157,7 +157,7 @@ def jpeg(content: bytes, max_side: int) -> np.ndarray:
     )
 
 
-def _only(path: Path, answered: Generator[Made]) -> Made:
+def _only(path: Path, answered: Generator[Answer]) -> Answer:
     """The only answer; the process is ended after it."""
     with contextlib.closing(answered):
         for answer in answered:

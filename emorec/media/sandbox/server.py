@@ -1,7 +1,7 @@
 """The decoding process: works on one file within limits, and answers with what it decodes.
 
 It may hold limited memory, write no file, and use limited processor time without getting further in the recording; the
-kernel ends it when it exceeds that. Whatever a hostile file does to a decoder, it does to this process.
+kernel ends it when it exceeds that. A hostile file that takes over a decoder can harm only this process.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _explained(error: Exception, path: Path) -> dict:
         return {"problem": str(error)}
     if isinstance(error, ImportError):
         return {"problem": f"The decoder's installation is not whole ({error}); install emorec again."}
-    # Not the error's own words, which may hold the file's name and end in a log.
+    # Not the text of the error, which may contain the name of the file and would be logged.
     return {"failed": type(error).__name__}
 
 
