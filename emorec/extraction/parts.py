@@ -1,9 +1,9 @@
-"""A long recording in parts that are extracted apart, in other processes or on other machines.
+"""Divides a long recording into parts that are extracted independently, in other processes or on other machines.
 
 ``parts`` says where each part begins and ends, ``extract_part`` extracts one, and ``joining.join`` makes Features of
-all. What a part sends is picklable. Parts begin where segments do, because every segment is the same wherever
-extraction began, apart from the numbers of the tracker (see ``lead_in``); of several segments the one is chosen after
-whose start least has to be decoded twice.
+all. The results of a part are picklable. Parts begin where segments do, because every segment is the same wherever
+extraction began, apart from the numbers of the tracker (see ``lead_in``). Of the segments near an even division, a part
+begins at the one for which the least has to be decoded twice.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from emorec.models.checkpoint import Checkpoint
 from emorec.settings import cache_folder
 
 PART_SECONDS = 1200.0
-NEARBY = 0.05  # share of a part by which a joint may lie beside the even division
-MOST_DECODED_TWICE = 0.25  # share of a part; where a part would cost more than that, none begins
+NEARBY = 0.05  # share of a part by which a joint may differ from the even division
+MOST_DECODED_TWICE = 0.25  # share of a part; where more would be decoded twice, no part begins
 
 Arrays = dict[str, np.ndarray]
 

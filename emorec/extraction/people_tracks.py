@@ -55,10 +55,9 @@ class Tracks:
         return None
 
     def running(self, arrays: Arrays, wanted: Sequence[Track], free: np.ndarray) -> dict[int, int]:
-        """Of tracks that began before this part of the recording, those that run on in it: indices of ``wanted``, and
-        the track of each.
+        """The tracks that began before this part of the recording and continue in it, by index of ``wanted``.
 
-        They are known by their place alone, the best fit first. ``free`` (T,) are the tracks that may be taken.
+        They are recognised by their place alone, the best fit first. ``free`` (T,) are the tracks that may be taken.
         """
         begin = float(arrays["frame_time"][0])
         times = arrays["face_time"][self.first]

@@ -31,7 +31,7 @@ OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": 
 
 MAX_STREAMS = 64
 MAX_CHANNELS = 64
-MAX_SAMPLE_RATE = 768_000
+MAX_SAMPLE_RATE = 768_000  # Hz
 
 # Containers whose timestamps are the same after seeking; in the others FFmpeg guesses them, so these are read from
 # the beginning.
