@@ -66,7 +66,7 @@ def watched():
             _put(stack, place, function, _in_stage(spent, name, getattr(place, function)))
         # Decoding runs in this process, where it can be timed, instead of in the sandbox.
         _put(stack, sandbox, "frames", streams.frames)
-        _put(stack, sampling, "sampled", _each_in_stage(spent, READING, sampling.sample_frames))
+        _put(stack, sampling, "sample_frames", _each_in_stage(spent, READING, sampling.sample_frames))
         _put(stack, sandbox, "audio", _each_in_stage(spent, SOUND, streams.audio))
         yield spent
 
