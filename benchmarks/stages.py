@@ -6,7 +6,7 @@ import threading
 import time
 
 from emorec.extraction import faces as seeing
-from emorec.extraction import features
+from emorec.extraction import feature_folder
 from emorec.face import alignment, detection, tracking
 from emorec.media import sampling, sandbox, streams
 from emorec.models.networks import VoiceNet
@@ -24,7 +24,7 @@ WATCHED = (
     ("log-mel", voice, "log_mel"),
     ("speech activity", voice, "speech"),
     ("encode voice", VoiceNet, "embed"),
-    ("store", features.Folder, "append"),
+    ("store", feature_folder.Folder, "append"),
 )
 SOUND, READING, REST = "decode sound", "decode pictures", "other, a codec's further threads among it"
 
@@ -66,7 +66,7 @@ def watch_stages():
             _put(stack, place, function, _in_stage(spent, name, getattr(place, function)))
         # Decoding runs in this process, where it can be timed, instead of in the sandbox.
         _put(stack, sandbox, "frames", streams.frames)
-        _put(stack, sampling, "sampled", _each_in_stage(spent, READING, sampling.sampled))
+        _put(stack, sampling, "sample_frames", _each_in_stage(spent, READING, sampling.sample_frames))
         _put(stack, sandbox, "audio", _each_in_stage(spent, SOUND, streams.audio))
         yield spent
 

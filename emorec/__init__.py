@@ -66,14 +66,12 @@ LAZY = {
     "Reading": "emorec.live",
     "Timeline": "emorec.timeline",
 }
-
-
-MODULES = ("library",)  # that are also used as emorec.NAME
+MODULES = ("library",)  # modules that can be used as emorec.NAME without an import of their own
 
 
 def __getattr__(name: str) -> Any:
     if name in MODULES:
-        return import_module(f"emorec.{name}")  # which also sets it here
+        return import_module(f"emorec.{name}")  # the import also sets the attribute of this package
     if name in LAZY:
         value = getattr(import_module(LAZY[name]), name)
         globals()[name] = value
@@ -185,11 +183,12 @@ def analyze_batch(
     """Analyze many recordings, write a folder of results for each and a manifest to ``out``, and return the counts.
 
     ``inputs`` are files, folders, patterns, lists in text files, links, and URLs of objects, as docs/BATCH.md says.
-    What is done with the same choices and has not changed is left out, and what failed unless ``retry``. ``workers``
-    recordings are analyzed side by side, each in a process of its own; 0 analyzes all in this process. ``formats``,
+    Recordings that were done with the same choices and have not changed are skipped, and failed ones too unless
+    ``retry``. ``workers`` recordings are analyzed side by side, each in a process of its own; 0 analyzes all in this
+    process. ``formats``,
     ``locale``, ``plot``, ``report`` and ``blur`` are as in ``emorec batch``, everything else as in ``analyze``.
-    ``progress`` is called after every recording. A recording that fails ends nothing, see ``Result.failed``; raises
-    EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is full.
+    ``progress`` is called after every recording. A recording that fails does not end the run, see ``Result.failed``;
+    raises EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is full.
     """
     from emorec.batch import run
 

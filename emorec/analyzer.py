@@ -1,4 +1,4 @@
-"""The Analyzer: a checkpoint and a face detector, loaded once, for both stages and any number of recordings."""
+"""The Analyzer: a checkpoint and a face detector, loaded once for any number of recordings."""
 
 from __future__ import annotations
 
@@ -96,14 +96,13 @@ class Analyzer(Saving):
         ``fusion``: "late", "intermediate", "face" or "voice". ``step`` and ``window`` (s): one row per step, from the
         evidence in a window around it. ``person``: a person's number or name; "main" takes the one who is longest on
         screen, "speaker" in every row the one who speaks, "all" everybody (``Timeline.people``, and their mean), None
-        in every row the one who is visible. ``smooth``
-        (s): standard deviation of a Gaussian over time, 0 for none. ``prior``: "everyday", "even", "adaptive", a
-        mapping of the seven emotions to shares, or a JSON file with such a mapping. ``unsure_below``: rows with a
-        lower confidence count as unsure. ``baseline``: "speaker" reads voices relative to the mean voice of a recording
-        that has enough speech, "none" reads every window by itself; "person", a stretch of time ("0:10-0:40") and the
-        file of a JSON result also take the usual expression out of each person's face, as it is in the whole recording,
-        in the stretch, or in that result. ``people``: a names file, or what one contains:
-        names of persons, and whose tracks are whose (docs/SCHEMA.md).
+        in every row the one who is visible. ``smooth`` (s): standard deviation of a Gaussian over time, 0 for none.
+        ``prior``: "everyday", "even", "adaptive", a mapping of the seven emotions to shares, or a JSON file with such a
+        mapping. ``unsure_below``: rows with a lower confidence count as unsure. ``baseline``: "speaker" reads voices
+        relative to the mean voice of a recording that has enough speech, "none" reads every window by itself; "person",
+        a stretch of time ("0:10-0:40") and the file of a JSON result also take the usual expression out of each
+        person's face, as it is in the whole recording, in the stretch, or in that result. ``people``: a names file, or
+        what one contains: names of persons, and which tracks are theirs (docs/SCHEMA.md).
 
         ``modalities``: which of "face" and "voice" are decoded and used; fusion "voice" decodes no picture either.
         ``start`` and ``end`` (s): only this part is decoded. ``audio_track`` and ``video_track``: numbers from 1; None
@@ -114,8 +113,8 @@ class Analyzer(Saving):
         cannot be used.
         """
         inference.check(fusion, step, window, smooth, prior, unsure_below, baseline)
-        person = persons.checked(person)
-        people = people_file.of(people)  # before hours of work
+        person = persons.checked_person(person)
+        people = people_file.resolve(people)  # before hours of work
         used = checked_modalities(modalities, fusion)
         settings = Settings(
             faces="face" in used,
@@ -186,13 +185,13 @@ class Analyzer(Saving):
         The keywords are those of ``analyze``; without ``people``, what the features say of persons counts. Raises
         EmorecError.
         """
-        features, notes = people_file.used(people, features) if people else (features, ())
-        made = inference.infer(
+        features, notes = people_file.apply(people, features) if people else (features, ())
+        timeline = inference.infer(
             features, self.model, fusion, step, window, person, smooth, prior, unsure_below, baseline
         )
         if self.origin and self.origin.repo:  # the name that people know, not that of the folder in the Hub's cache
-            made = dataclasses.replace(made, choices=made.choices | {"model": str(self.origin)})
-        return Timeline.of(dataclasses.replace(made, notes=(*made.notes, *notes)))
+            timeline = dataclasses.replace(timeline, choices=timeline.choices | {"model": str(self.origin)})
+        return Timeline.of(dataclasses.replace(timeline, notes=(*timeline.notes, *notes)))
 
     def analyze_image(
         self, image: str | PathLike[str] | np.ndarray, *, prior: PriorLike = priors.STILL

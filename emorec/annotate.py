@@ -21,7 +21,7 @@ QUALITY = 92  # of JPEG's 100
 Area = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
-def annotated(
+def draw_faces(
     image: np.ndarray, faces: Sequence[FaceResult], blur: bool = False, doubtful: Sequence[Sequence[float]] = ()
 ) -> np.ndarray:
     """A copy of an RGB image (H, W, 3) uint8 with a box, a number, the emotion and the confidence for each face.

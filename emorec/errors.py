@@ -23,15 +23,16 @@ def require(extra: str, *modules: str) -> None:
     """
     if missing := [module for module in modules if find_spec(module) is None]:
         raise EmorecError(
-            f"This needs packages that are not installed ({', '.join(missing)}): run {installing(extra)}."
+            f"This needs packages that are not installed ({', '.join(missing)}): run {install_command(extra)}."
         )
 
 
-def installing(extra: str) -> str:
+def install_command(extra: str) -> str:
     """The command that installs an extra, for a sentence.
 
     In a clone pip may not know the name emorec (`make app` does not install it), so the command is for the clone's
-    folder, and for the Python that runs if it lies there. Nothing absolute is named: visitors of the page may read it.
+    folder, and for the Python that runs if it lies there. It names no absolute path, because visitors of the page may
+    read it.
     """
     if not (FOLDER / "pyproject.toml").exists():
         return f"pip install 'emorec[{extra}]'"

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from emorec.errors import EmorecError
 
 PARTIAL_SUFFIX = ".partial"  # of a temporary file
-# Names of devices, which Windows has for no file, with any ending.
+# Names that Windows reserves for devices: no file can have one of them, whatever its ending.
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 PARTIAL = 150  # bytes of a file's name in that of its temporary file; most systems allow 255 for a name
 
@@ -27,10 +27,10 @@ def write(path: str | Path, content: bytes | Iterable[bytes]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """Within, a temporary file beside ``path`` to write to, which then gets that name. Raises OSError.
+    """A context with a temporary file beside ``path`` to write to; at its end the file gets that name. Raises OSError.
 
-    No partial file remains, and the content is on the disk before it has the name, so that a power cut leaves no file
-    without its content. Who may read a file that was there before may read the new one.
+    No partial file remains, and the content is on the disk before the file gets its name, so that a power cut leaves no
+    file without content. The new file has the permissions of the one that it replaces.
     """
     path = Path(path)
     partial = partial_of(path)
@@ -58,7 +58,7 @@ def _force(descriptor: int) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # a shared disk that cannot do so
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # a shared disk may not support it
             raise
 
 
@@ -68,8 +68,10 @@ def partial_of(path: Path) -> Path:
 
 
 def remove_partials(folder: Path, name: str = "*") -> None:
-    """Remove temporary files of a file, or of all files, of a folder in which no process writes one; a process that was
-    killed left them."""
+    """Remove the temporary files that killed processes left in a folder, of one file or of all.
+
+    No process may be writing one of these files.
+    """
     for left in folder.glob(f".{name}.*{PARTIAL_SUFFIX}"):
         with contextlib.suppress(OSError):
             left.unlink()
@@ -82,8 +84,8 @@ def shortened(text: str, most: int) -> str:
     return text
 
 
-def no_device(name: str) -> str:
-    """A name of a file, with "_" before it if it is that of a device of Windows."""
+def avoid_device_name(name: str) -> str:
+    """The name of a file, with "_" before it if Windows reserves it for a device."""
     return f"_{name}" if DEVICES.match(name) else name
 
 

@@ -16,7 +16,7 @@ from emorec.emotions import EMOTIONS, fold
 from emorec.extraction.arrays import as_picture
 from emorec.extraction.faces import encode_faces
 from emorec.face import alignment, detection
-from emorec.face.confirmation import confirmed
+from emorec.face.confirmation import confirm
 from emorec.face.detection import Detector
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
@@ -52,7 +52,7 @@ class FaceResult:
 
     @property
     def confidence(self) -> float:
-        """Its probability."""
+        """The probability of the dominant emotion."""
         return float(self.probabilities.max())
 
     @property
@@ -91,14 +91,14 @@ def recognise(
     image: np.ndarray, model: Checkpoint, detector: Detector, prior: PriorLike = priors.STILL
 ) -> list[FaceResult]:
     """A FaceResult for every face in an RGB image (H, W, 3) uint8, from left to right, under a prior
-    (``prior.of_still``).
+    (``prior.resolve_for_still``).
 
     Raises EmorecError for an unknown prior, and for "adaptive".
     """
-    expected = priors.of_still(prior)
-    image = detection.enlarged(image)
+    expected = priors.resolve_for_still(prior)
+    image = detection.enlarge_small(image)
     with detection.CV_THREADS.held():
-        found = confirmed(image, detector.detect(image), detector)
+        found = confirm(image, detector.detect(image), detector)
         found.sort(key=lambda face: float(face.box[0]))
     if not found:
         return []
@@ -115,9 +115,11 @@ def recognise(
 
 
 def boxes(image: np.ndarray, detector: Detector) -> list[tuple[float, float, float, float]]:
-    """The box (left, top, width, height, fractions) of everything in an RGB image (H, W, 3) uint8 that may be a face,
-    also where ``recognise`` is not sure of one: what must be hidden is more than what can be named."""
-    image = detection.enlarged(image)
+    """The boxes (left, top, width, height, fractions) of all that may be faces in an RGB image (H, W, 3) uint8.
+
+    They include doubtful ones, which ``recognise`` leaves out: to hide faces, one too many is better than one too few.
+    """
+    image = detection.enlarge_small(image)
     height, width = image.shape[:2]
     with detection.CV_THREADS.held():
         return [_clipped(face.box / [width, height, width, height]) for face in detector.detect(image)]
@@ -126,8 +128,8 @@ def boxes(image: np.ndarray, detector: Detector) -> list[tuple[float, float, flo
 def predict_stills(net: FaceNet, crops: np.ndarray) -> np.ndarray:
     """Grey crops uint8 (N, S, S) of faces in still pictures -> probabilities (N, labels) float64, not calibrated.
 
-    It is the geometric mean of what the network says of a face and of its mirror image. Recordings, which have many
-    views of a face already, do without.
+    They are the geometric mean of the network's outputs for a face and for its mirror image. Recordings do not need
+    this, because they have many views of a face.
     """
     _, logits = encode_faces(net, np.concatenate([crops, crops[:, :, ::-1]]))
     plain, mirrored = np.log(fusions.softmax(logits.astype(np.float64))).reshape(2, len(crops), -1)

@@ -109,5 +109,5 @@ def processors(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
         quota, period = cgroup.read_text().split()
-        return min(bound, max(1, math.ceil(int(quota) / int(period))))  # "max" is no number
+        return min(bound, max(1, math.ceil(int(quota) / int(period))))  # the quota "max" raises ValueError: no limit
     return bound

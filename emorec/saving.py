@@ -25,7 +25,7 @@ class Saving:
 
         ``people`` are as in ``analyze``. Raises EmorecError if they or the file cannot be used.
         """
-        people_file.write(people_file.used(people, features)[0] if people else features, path)
+        people_file.write(people_file.apply(people, features)[0] if people else features, path)
 
     def save_video(
         self,
@@ -49,7 +49,7 @@ class Saving:
         from emorec.output import video  # fonts and encoders are needed by few
 
         if people:
-            features = people_file.used(people, features)[0]
+            features = people_file.apply(people, features)[0]
         video.save(Path(media), features, timeline, Path(path), blur=blur, names=features.names, progress=progress)
 
     def save_report(
@@ -70,7 +70,7 @@ class Saving:
         from emorec.output import report  # Altair takes half a second to import
 
         if people and features:
-            features = people_file.used(people, features)[0]
+            features = people_file.apply(people, features)[0]
         report.write(timeline, Path(path), self.model, features, blur)
 
     def save_pretrained(self, folder: str | PathLike[str]) -> None:

@@ -78,8 +78,8 @@ def longest_file(environment: Environment = os.environ) -> float | None:
     return None if minutes is None else minutes * 60
 
 
-def given(environment: Environment = os.environ) -> dict[str, str]:
-    """The variables of the library that are set, for processes elsewhere; those of the page stay here."""
+def library_variables(environment: Environment = os.environ) -> dict[str, str]:
+    """The library's variables that are set, to pass to processes on other machines, without those of the page."""
     return {name: value for name, value in environment.items() if name.startswith("EMOREC_") and name not in PAGE}
 
 
@@ -125,7 +125,7 @@ def face_model(environment: Environment = os.environ) -> Path | None:
         return None
     if given.strip().lower() == str(YUNET):
         return YUNET
-    file = Path(os.path.expanduser(given))  # that of Path raises an error for a user who does not exist
+    file = Path(os.path.expanduser(given))  # Path.expanduser raises an error for an unknown user
     if not (file.is_file() and os.access(file, os.R_OK)):
         raise EmorecError(
             f"EMOREC_FACE_MODEL is {given}, which is neither a readable file nor {str(YUNET)!r}; correct or unset it."

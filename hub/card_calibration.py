@@ -46,7 +46,7 @@ def _errors(model):
 
 def _priors(evaluation):
     """How calm speech and clear expressions fare under each prior."""
-    shares = ", ".join(f"{e} {s:.1%}" for e, s in zip(EMOTIONS, priors.of("everyday").shares, strict=True))
+    shares = ", ".join(f"{e} {s:.1%}" for e, s in zip(EMOTIONS, priors.resolve("everyday").shares, strict=True))
     lines = [
         "## Priors",
         "",

@@ -13,7 +13,7 @@ from train import calibration
 
 PERFECT_DRAWS = 200  # random draws of labels from the probabilities themselves
 NEUTRAL = EMOTIONS.index("neutral")
-EVERYDAY = priors.of("everyday").log
+EVERYDAY = priors.resolve("everyday").log
 UNDER_EVERYDAY = ", everyday prior"  # ending of the names of results under the everyday prior instead of an even one
 DRAWN_AT_ONCE = 2**21  # counts of people or items in bootstrap samples that are in memory at the same time: 32 MB
 MIN_PEOPLE = 5  # with fewer people, resampling them gives no interval

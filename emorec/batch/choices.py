@@ -62,7 +62,7 @@ class Choices:
         for person in (values["inferring"].get("people") or {}).get("persons", ()):
             for track in person["tracks"] or ():
                 track.pop("end")  # earlier versions did not read it, and it changes hardly any result
-        baseline = baseline_choice.of(self.inferring.get("baseline", baseline_choice.DEFAULT))
+        baseline = baseline_choice.resolve(self.inferring.get("baseline", baseline_choice.DEFAULT))
         if baseline.known is not None:  # a file counts by its content, whatever its name
             values["inferring"]["baseline"] = baseline.name, str(baseline.known)
         if people := values["inferring"].get("people"):
@@ -82,13 +82,13 @@ def build(
     the same content. Raises EmorecError for a choice that cannot be used.
     """
     inferring = dict(inferring)
-    person = people.checked(inferring.pop("person", None))
+    person = people.checked_person(inferring.pop("person", None))
     given = inferring.get("people")
     named = Path(given).resolve() if isinstance(given, str | PathLike) else None
-    inferring["people"] = people_file.of(given)
-    inferring["prior"] = prior.of(inferring.get("prior", prior.DEFAULT))
+    inferring["people"] = people_file.resolve(given)
+    inferring["prior"] = prior.resolve(inferring.get("prior", prior.DEFAULT))
     inference.check(**{name: value for name, value in inferring.items() if name != "people"})
-    baseline = baseline_choice.of(inferring.get("baseline", baseline_choice.DEFAULT))
+    baseline = baseline_choice.resolve(inferring.get("baseline", baseline_choice.DEFAULT))
     if baseline.known is not None:
         inferring["baseline"] = baseline  # with the content of the file as it is now
     used = checked_modalities(MODALITIES, inferring.get("fusion", "late"))

@@ -130,7 +130,7 @@ def infer_and_write(task: Task, features: Features, facts: dict[str, Any] | None
 
     loaded = load_analyzer(task.choices)
     if people := task.choices.inferring.get("people"):  # also for the tables and the manifest
-        features = people_file.used(people, features)[0]
+        features = people_file.apply(people, features)[0]
     timeline = loaded.infer(features, **task.choices.inferring)
     timeline = replace(timeline, media=timeline.media | (facts or {}))
     notes: list[str] = []

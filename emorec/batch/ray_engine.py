@@ -135,7 +135,7 @@ class RayEngine:
         os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
         quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         # So that the settings of emorec are the same in every worker.
-        variables = settings.given()
+        variables = settings.library_variables()
         if self.address is not None:
             if reason := _cluster_problem(self.address):
                 raise EmorecError(NO_CLUSTER.format(address=self.address, reason=reason))
@@ -185,7 +185,7 @@ def build_engine(
     _check_shares(cpus, gpus)
     device = "cpu" if choices.device == "auto" and not gpus else choices.device
     cache = choices.cache or settings.cache_folder()
-    if choices.cache is None and not settings.given().get("EMOREC_CACHE"):
+    if choices.cache is None and not settings.library_variables().get("EMOREC_CACHE"):
         cache = None  # each machine uses its usual folder
     engine = RayEngine(address=address, workers=workers, cpus=cpus, gpus=gpus, length=length)
     return engine, replace(

@@ -91,7 +91,7 @@ def _divide(task: Task, path: Path, length: float) -> Sequence[Part]:
     if path != Path(task.source) and not storage.is_object(task.source):
         return []
     settings, loaded = task.choices.extracting, load_analyzer(task.choices)
-    info = sources.of(path).probe(settings.selection)
+    info = sources.as_source(path).probe(settings.selection)
     if min(settings.until, info.duration or 0.0) - settings.start <= length:
         return []
     detector = detection.detector(loaded.detector_file)

@@ -144,7 +144,7 @@ def _prepare(
         raise EmorecError(SAME_NAME.format(names=_same_named(inputs.sources)))
     if people := chosen.inferring.get("people"):
         names = [Path(source.address).name for source in inputs.sources if not download.is_link(source.address)]
-        if sentence := people_file.for_others(people_file.of(people), names):
+        if sentence := people_file.wrong_recording_note(people_file.resolve(people), names):
             tell(sentence)
     _forget_expanded(records, inputs.expanded)
     return State(folder=folder, choices=chosen, settings=chosen.digest(fingerprint), records=records, sources=sources)

@@ -103,7 +103,7 @@ class State:
 
     def _is_of_the_user(self, path: Path) -> bool:
         return path.name.endswith(people_file.SUFFIX) and (
-            people_changes.is_given(path, self.choices.people_file) or people_changes.changed(path, named=True)
+            people_changes.is_given(path, self.choices.people_file) or people_changes.is_changed(path, named=True)
         )
 
     def write(self, now: bool = True) -> None:

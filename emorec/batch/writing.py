@@ -73,7 +73,7 @@ def _write_people(
     people = choices.inferring.get("people")
     if people_changes.is_given(path, choices.people_file):
         return
-    if not people_changes.changed(path, named=not people):
+    if not people_changes.is_changed(path, named=not people):
         loaded.save_people(features, path, people=people)
     elif tell:
         tell(people_changes.KEPT.format(name=path.name))

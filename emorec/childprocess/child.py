@@ -1,9 +1,9 @@
-"""The child's side: receive one task, work on it, and send the answers; alone, or as a fork of a process that waits.
+"""The child's side: receive one task, work on it, and send the answers, in a program or in a fork of one that waits.
 
-A waiting process gets two sockets on its standard input for every fork. The first is the fork's own: on it come the
-task and go the answers. The second belongs to the waiting process alone, which kills the fork when the other end is
-shut. It has not waited for the fork by then, so the fork's number can be no other process's; the fork, which may be in
-the power of a hostile file, has no influence on who is killed.
+A waiting process receives two sockets on its standard input for every fork. The first one is for the fork, which
+receives its task and sends its answers over it. The waiting process keeps the second one and kills the fork when the
+other end is shut. A fork is reaped only after it was killed, so its process id cannot belong to another process by
+then; and a fork that a hostile file controls has no influence on which process is killed.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Work = Callable[[dict, Send], None]  # works on a task
 def main(work: Work) -> None:
     """The whole program of a child whose work may begin in a fork."""
     if FORK in sys.argv[1:]:
-        wait(work)
+        serve_forks(work)
     else:
-        alone(work, ready=True)
+        run_task(work, ready=True)
 
 
-def alone(work: Work, orphaned: Callable[[dict], None] | None = None, ready: bool = False) -> NoReturn:
+def run_task(work: Work, orphaned: Callable[[dict], None] | None = None, ready: bool = False) -> NoReturn:
     """Work on the one task that arrives on standard input, answering on standard output, then end this process.
 
-    If the parent goes meanwhile, ``orphaned`` is called with the task, and the process ends with all that it started.
+    If the parent ends meanwhile, ``orphaned`` is called with the task, and the process ends with all that it started.
     """
     stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # No library may write between the messages, and a program that is started gets neither end of them.
@@ -68,10 +68,11 @@ def _work(work: Work, task: dict, stdout: IO[bytes]) -> None:
     work(task, lambda header, *arrays: messages.send(stdout, header, *arrays))
 
 
-def wait(work: Work) -> None:
+def serve_forks(work: Work) -> None:
     """Fork this process for every pair of sockets that arrives, until the parent has ended."""
     control = socket.socket(fileno=os.dup(0))
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would give away the numbers of ended forks
+    # If it were ignored, the kernel would reap ended forks itself and reuse their ids.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # The forks inherit standard input and error: neither may lead to the parent.
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -82,7 +83,7 @@ def wait(work: Work) -> None:
 
 
 class _Forks:
-    """The forks that run, each with the socket whose other end is shut when it is to be killed."""
+    """The running forks, each with its kill socket: when the other end of that is shut, the fork is killed."""
 
     def __init__(self, work: Work, control: socket.socket):
         self._do, self._control = work, control
@@ -106,24 +107,24 @@ class _Forks:
             for pid in self._running.values():
                 os.kill(pid, signal.SIGKILL)
             os.killpg(0, signal.SIGKILL)
-        connection, life = (socket.socket(fileno=number) for number in numbers)
+        connection, kill_socket = (socket.socket(fileno=number) for number in numbers)
         with connection:
             try:
                 pid = os.fork()
             except OSError as error:
-                life.close()
+                kill_socket.close()
                 with contextlib.suppress(OSError), connection.makefile("wb") as stdout:
                     messages.send(stdout, {NO_FORK: str(error.strerror)})
                 return
             if pid == 0:
-                self._serve_in_fork(connection, life)
-        self._running[life] = pid
-        self._selector.register(life, selectors.EVENT_READ)
+                self._serve_in_fork(connection, kill_socket)
+        self._running[kill_socket] = pid
+        self._selector.register(kill_socket, selectors.EVENT_READ)
 
-    def _serve_in_fork(self, connection: socket.socket, life: socket.socket) -> NoReturn:
+    def _serve_in_fork(self, connection: socket.socket, kill_socket: socket.socket) -> NoReturn:
         """Work in a process that holds no socket but its own ``connection``."""
         try:
-            for other in (self._control, life, *self._running):
+            for other in (self._control, kill_socket, *self._running):
                 other.close()
             with contextlib.suppress(OSError):  # the parent has ended
                 with connection.makefile("rb") as stdin:
@@ -133,9 +134,9 @@ class _Forks:
         finally:
             os._exit(0)
 
-    def _kill(self, life: socket.socket) -> None:
-        pid = self._running.pop(life)
-        self._selector.unregister(life)
-        life.close()
-        os.kill(pid, signal.SIGKILL)  # it may have ended already; its number is still its own
+    def _kill(self, kill_socket: socket.socket) -> None:
+        pid = self._running.pop(kill_socket)
+        self._selector.unregister(kill_socket)
+        kill_socket.close()
+        os.kill(pid, signal.SIGKILL)  # it may have ended already, but its id is not reused before it is reaped
         self._killed.add(pid)

@@ -56,18 +56,18 @@ class ForkServer:
             return self._ask_program(task)
         with contextlib.ExitStack() as failed, contextlib.ExitStack() as sent:
             ends = [*socket.socketpair(), *socket.socketpair()]
-            ours, theirs, life, their_life = ends
-            for end in (ours, life):
+            ours, theirs, kill_end, their_kill_end = ends
+            for end in (ours, kill_end):
                 failed.enter_context(end)
-            for end in (theirs, their_life):
+            for end in (theirs, their_kill_end):
                 sent.enter_context(end)
             with self._lock:
-                self._hand_over([theirs.fileno(), their_life.fileno()])
+                self._hand_over([theirs.fileno(), their_kill_end.fileno()])
             failed.pop_all()
 
         def kill() -> None:
             # Shut, not only closed: a fork of this process may hold the sockets too.
-            for end in (life, ours):
+            for end in (kill_end, ours):
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
                 end.close()
@@ -131,7 +131,7 @@ class ForkServer:
 
 def _reason(started: subprocess.Popen) -> str:
     """Why a program did not start, from its error output if there is any; it is killed if it still runs."""
-    how = process.ending(started, WAITED_FOR_END)
+    how = process.wait_for_exit(started, WAITED_FOR_END)
     process.kill(started)
     with started.stderr as errors:  # type: ignore[union-attr]
         lines = errors.read(MAX_ERROR).decode(errors="replace").strip().splitlines()

@@ -1,7 +1,7 @@
 """A child process as its parent sees it: started with few environment variables, given one task, killed at the end.
 
-Nothing that a child says is trusted: messages are of bounded size, each must arrive within a deadline, and which
-process is killed is known from starting it.
+Nothing that a child says is trusted: messages have a limited size, each must arrive within a deadline, and the parent
+kills the process that it started, not one that the child names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Variables that every child gets, besides PYTHONPATH and LC_*: what Python needs to find modules and libraries
-# and to read file names. Passwords, tokens, proxies and configurations stay here.
+# and to read file names. Passwords, tokens, proxies and configurations are not passed on.
 ALLOWED_VARIABLES = frozenset(
     {
         *("PATH", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "GLIBC_TUNABLES"),
@@ -122,7 +122,7 @@ def kill(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def ending(process: subprocess.Popen, within: float) -> str | None:
+def wait_for_exit(process: subprocess.Popen, within: float) -> str | None:
     """How a process ended ("code 1", "signal 9"), None if it still runs after ``within`` (s)."""
     deadline = time.monotonic() + within
     while (code := _exit_code(process)) is None:

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
     choices = inference_choices(options)
     timeline.check(**choices)
-    choices["people"] = people_file.of(options.people)
+    choices["people"] = people_file.resolve(options.people)
     extraction_settings(options)
     marker_options = marking.read_markers(options)
     if options.save_plot and not options.no_plot:
@@ -145,7 +145,7 @@ def inference_choices(options: argparse.Namespace) -> dict[str, Any]:
 
     return {
         "fusion": options.fusion,
-        "prior": prior.of(options.prior),
+        "prior": prior.resolve(options.prior),
         "step": options.step_sec,
         "window": options.window_sec,
         "smooth": options.smooth_sec,

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if not given:
         raise EmorecError(NO_PICTURE)
     formats = _formats(options.format)
-    prior = priors.of_still(options.prior)
+    prior = priors.resolve_for_still(options.prior)
     from emorec import analyzer, annotate
     from emorec import image as pictures
 
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
                     _print_picture(recognised[-1])
             if folder and PICTURE in formats and faces:
                 doubtful = pictures.boxes(image, detector) if options.blur else []
-                marked = annotate.annotated(image, faces, options.blur, doubtful)
+                marked = annotate.draw_faces(image, faces, options.blur, doubtful)
                 written.append(_write_picture(folder, file, marked))
         except (EmorecError, OSError) as error:
             failed = failures.report(error, file, given)

@@ -42,10 +42,10 @@ def run(options: argparse.Namespace) -> int:
     from emorec.inference import baseline_choice, prior, timeline
 
     # Files are read now: if one is gone when the session ends, the session would be lost.
-    baseline = baseline_choice.of(options.baseline)
+    baseline = baseline_choice.resolve(options.baseline)
     choices: dict[str, Any] = {
         "fusion": options.fusion,
-        "prior": prior.of(options.prior),
+        "prior": prior.resolve(options.prior),
         "window": options.window_sec,
         "unsure_below": options.unsure_below,
         "baseline": baseline,
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         names.check_folder(options.out or Path(DEFAULT_OUT))
     feeds = open_feeds(options)
     from emorec import analyzer
-    from emorec.extraction.assembly import merged_notes
+    from emorec.extraction.assembly import merge_notes
     from emorec.live import Live
 
     loaded = analyzer.load(options.model_path, options.device)
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     with Live(loaded, name=options.save or "live") as live:
         problem, damage = _show_readings(live, feeds, live_choices, bool(options.save))
         features = live.save()
-    features = dataclasses.replace(features, notes=tuple(merged_notes([*features.notes], damage)))
+    features = dataclasses.replace(features, notes=tuple(merge_notes([*features.notes], damage)))
     if baseline.stretch and baseline.stretch[0] >= features.until:
         streams.print_note(TOO_EARLY.format(until=features.until, name=baseline.name))
         choices = live_choices

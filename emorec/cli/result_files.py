@@ -116,7 +116,7 @@ def write_people(
 
     if people_changes.is_given(path, given):
         return False
-    if people_changes.changed(path, named=not people):
+    if people_changes.is_changed(path, named=not people):
         streams.print_note(people_changes.KEPT.format(name=path.name))
         return False
     loaded.save_people(features, path, people=people)

@@ -225,4 +225,4 @@ def _file_name(title: str) -> str:
     name = "".join(letter if letter.isalnum() or letter in " ._-()" else "_" for letter in title)
     while len(name.encode()) > MAX_TITLE:
         name = name[:-1]
-    return files.no_device(name.strip(" .-")) or "recording"
+    return files.avoid_device_name(name.strip(" .-")) or "recording"

@@ -33,4 +33,4 @@ def work(task: dict, send: child.Send) -> None:
 
 
 if __name__ == "__main__":
-    child.alone(work, orphaned=lambda task: shutil.rmtree(task["folder"], ignore_errors=True))
+    child.run_task(work, orphaned=lambda task: shutil.rmtree(task["folder"], ignore_errors=True))

@@ -89,7 +89,7 @@ class DownloadProcess:
 
     def result(self) -> dict:
         """The result that the child sent last. Raises EmorecError if there is none, or if its file is too long."""
-        ended = childprocess.ending(self._process, ENDS_WITHIN)
+        ended = childprocess.wait_for_exit(self._process, ENDS_WITHIN)
         if ended:
             if isinstance(problem := self._last.get("problem"), str):
                 # With its cause, because a batch stops for a full disk, which is no fault of the recording.

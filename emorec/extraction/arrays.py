@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from emorec.errors import EmorecError
+from emorec.media.containers import MAX_CHANNELS, MAX_SAMPLE_RATE
 
-MAX_CHANNELS = 64
-MAX_SAMPLE_RATE = 768_000  # Hz
 MAX_FLOAT = 16.0  # times full scale; larger floats are unscaled integers
 CHECKED_SAMPLES = 1 << 20  # samples that are checked in one go
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from emorec.extraction import channels, options
 from emorec.extraction import segments as cuts
-from emorec.extraction.faces import STILL, STILL_SECONDS, no_faces
-from emorec.extraction.features import Features, Head, JoinedArrays
+from emorec.extraction.face_arrays import no_faces
+from emorec.extraction.faces import STILL, STILL_SECONDS
+from emorec.extraction.feature_folder import Head
+from emorec.extraction.features import Features, JoinedArrays
 from emorec.extraction.options import Settings
 from emorec.media.streams import MediaInfo
 from emorec.models import speaker
@@ -36,11 +38,11 @@ def complete(
     # The last picture counts to the end of its bin, which may lie after the end of the recording.
     if info.duration and 0 < head.duration - info.duration < 1 / settings.face_rate:
         head.duration = info.duration
-    head.notes = merged_notes(head.notes, notes)
+    head.notes = merge_notes(head.notes, notes)
     if settings.start and head.duration <= settings.start:
         if settings.until > (info.duration or 0.0) or any(note.startswith(KINDS) for note in head.notes):
             damaged = any(note.startswith(DAMAGED) for note in head.notes)
-            raise options.starts_after_end(settings, info.path.name, head.duration, damaged)
+            raise options.start_after_end_error(settings, info.path.name, head.duration, damaged)
         head.duration = settings.until  # decoding was ended by what comes after the part
     if head.duration - settings.start < STILL_SECONDS:
         # The only picture of a recording lasts as long as the recording, whose length is known only now.
@@ -53,7 +55,7 @@ def _last_picture_until(segments: list[Segment]) -> float:
     return next((float(part["frame_until"][-1]) for part in reversed(segments) if len(part["frame_until"])), 0.0)
 
 
-def merged_notes(notes: list[str], found: list[str]) -> list[str]:
+def merge_notes(notes: list[str], found: list[str]) -> list[str]:
     """Sentences about damage, each once: a run that continues another may find the same damage again.
 
     Those about the audio come last, because which stream is decoded first differs from run to run.
@@ -76,8 +78,8 @@ def features_of(
     joined: JoinedArrays,
 ) -> Features:
     hop = model.front_end.hop_seconds
-    extracted = cuts.holding(settings.start / hop) + len(segments)
-    until = head.duration if head.complete else min(cuts.start(extracted) * hop, head.duration)
+    extracted = cuts.segment_at(settings.start / hop) + len(segments)
+    until = head.duration if head.complete else min(cuts.first_hop(extracted) * hop, head.duration)
     duration = max(head.duration, min(info.duration or 0.0, settings.until))
     return Features(
         duration=head.duration if head.complete else duration,
@@ -85,7 +87,7 @@ def features_of(
         complete=head.complete,
         segments=tuple(segments),
         empty=empty_segment(model, settings),
-        media={"name": info.path.name} | head.media | options.changed(settings),
+        media={"name": info.path.name} | head.media | options.non_default(settings),
         notes=(*head.chosen.get("notes", ()), *head.notes),
         hop_seconds=hop,
         start=settings.start,
@@ -98,7 +100,7 @@ def features_of(
 
 def empty_segment(model: Checkpoint, settings: Settings = options.WHOLE) -> Segment:
     """Every array of a segment, without rows: what a recording without that stream has."""
-    apart = channels.empty() if settings.channel == channels.SPLIT else {}
+    apart = channels.no_channels() if settings.channel == channels.SPLIT else {}
     return (
         apart
         | no_faces(model.face.config)

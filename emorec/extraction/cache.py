@@ -11,9 +11,9 @@ from pathlib import Path
 
 from emorec import settings
 from emorec.errors import EmorecError
-from emorec.extraction.features import HEAD_FILE
+from emorec.extraction.feature_folder import HEAD_FILE
 
-ABANDONED = 3600  # seconds after which a partly written file belongs to a run that was killed
+ABANDONED = 3600  # seconds; a partly written file that is older was left by a run that was killed
 TOLERANCE = 0.05  # share of the limit that a run may add before the size of the folder is measured again
 KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -29,7 +29,7 @@ class CacheLimit:
         self._folder, self._keep, self._limit_mb = folder, keep, settings.cache_limit()
         self._added = 0
 
-    def added(self, size: int) -> None:
+    def add(self, size: int) -> None:
         """Count ``size`` more bytes, and enforce the limit if they may exceed it."""
         self._added += size
         if self._added > TOLERANCE * self._limit_mb * 1e6:

@@ -19,9 +19,10 @@ SIDES = ("left", "right")
 VOICES = (LEFT_VOICE, RIGHT_VOICE)  # numbers of persons without a face, of each channel
 CHANNEL = "voice_channel"  # array (H,): 0 for left, 1 for right
 
-LEAST_SECONDS = 1.0  # of speech that make the voice of a channel a person
-# A channel also picks up the other side, quietly. dB by which its level over a few hops is below that of the other,
-# each measured by how loud the voices are in their own channel (or both as they are), where this is not its own voice.
+LEAST_SECONDS = 1.0  # of speech; a channel with less of it adds no person
+# A channel also picks up the other side, quietly (crosstalk). Its speech is crosstalk where its level over a few hops
+# is this many dB below that of the other channel: QUIETER if each level is relative to the voice of its own channel,
+# or MUCH_QUIETER if the levels are compared as they are.
 QUIETER, MUCH_QUIETER = 9.0, 15.0
 LOUD_SHARE = 0.9  # quantile of the loudness of a channel's speech that is its own voice
 AROUND = 1  # hops on each side over which levels are averaged
@@ -32,14 +33,14 @@ MIXED = (
     "that do not have one person per channel."
 )
 
-# Nats by which the mouth of a person must fit a channel better than nobody's: in all, so that little speech decides
-# nothing, and a picture. Actors who are not trained on have about 0.5.
+# Nats by which the mouth of a person must fit a channel better than that of nobody: in total, so that little speech
+# decides nothing, and per picture. Actors on whom the network was not trained have about 0.5 per picture.
 FITS, FITS_A_PICTURE = 12.0, 0.13
 
 Arrays = dict[str, np.ndarray]
 
 
-def merged(channels: Sequence[Arrays]) -> Arrays:
+def merge(channels: Sequence[Arrays]) -> Arrays:
     """The voice arrays of both channels in order of time, the left first, with the array CHANNEL."""
     found: Arrays = {}
     for name, first in channels[0].items():
@@ -49,7 +50,7 @@ def merged(channels: Sequence[Arrays]) -> Arrays:
     return found | {CHANNEL: np.tile(np.arange(len(channels), dtype=np.uint8), count)}
 
 
-def empty() -> Arrays:
+def no_channels() -> Arrays:
     """The array CHANNEL without rows."""
     return {CHANNEL: np.zeros(0, np.uint8)}
 
@@ -59,26 +60,26 @@ def count(arrays: Arrays) -> int:
     return len(SIDES) if CHANNEL in arrays else 1
 
 
-def of_channel(arrays: Arrays, number: int) -> Arrays:
+def select_channel(arrays: Arrays, number: int) -> Arrays:
     """The arrays with only the voice hops of a channel, and without CHANNEL."""
     own = arrays[CHANNEL] == number
     voices = {name: values[own] for name, values in arrays.items() if name.startswith("voice_") and name != CHANNEL}
     return {name: values for name, values in arrays.items() if name != CHANNEL} | voices
 
 
-def cleaned(arrays: Arrays) -> Arrays:
-    """Arrays in which only a channel's own voice is speech, not what it picks up of the other side.
+def remove_crosstalk(arrays: Arrays) -> Arrays:
+    """Arrays in which only a channel's own voice counts as speech, not what it picks up of the other side.
 
-    If both channels hold the same voices, only the hops of the left one are left, without CHANNEL.
+    If both channels hold the same voices, the result has only the hops of the left one, without CHANNEL.
     """
     if not len(arrays[CHANNEL]):
         return arrays
     loudness, speech = (arrays[name].reshape(-1, 2).astype(np.float64) for name in ("voice_loudness", "voice_speech"))
     spoken = speech >= SPEECH
     if _same(loudness, spoken):
-        return of_channel(arrays, 0)
+        return select_channel(arrays, 0)
     level = _around(loudness)
-    # As they are, and by how loud each channel's own voice is: microphones may be set differently.
+    # Levels are compared as they are, and relative to each channel's own voice, as microphones may differ in gain.
     own = [np.quantile(level[spoken[:, side], side], LOUD_SHARE) if spoken[:, side].any() else 0.0 for side in (0, 1)]
     quieter = level[:, ::-1] - level
     relative = quieter - (np.array(own[::-1]) - np.array(own)) if spoken.any(axis=0).all() else quieter
@@ -106,7 +107,7 @@ def _windows(values: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(values, 2 * AROUND + 1, axis=0)
 
 
-def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+def assign_speakers(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """The person who speaks in every hop (H,) of both channels, and the probability (H,) of that.
 
     A hop without speech is OFF_SCREEN; its probability is that of no speech.
@@ -119,19 +120,19 @@ def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarra
 
 def _owners(arrays: Arrays, hop_seconds: float) -> list[int]:
     """The person whose voice each channel is: one who is visible, or one of VOICES."""
-    owners, fits = [*VOICES], fit(arrays, hop_seconds)
+    owners, fits = [*VOICES], mouth_fits(arrays, hop_seconds)
     for number, side in sorted(fits, key=lambda pair: -fits[pair]):
         if owners[side] == VOICES[side] and number not in owners:
             owners[side] = number
     return owners
 
 
-def fit(arrays: Arrays, hop_seconds: float) -> dict[tuple[int, int], float]:
-    """How well mouths fit channels, in nats against nobody's, by (person, channel); only those that fit clearly."""
+def mouth_fits(arrays: Arrays, hop_seconds: float) -> dict[tuple[int, int], float]:
+    """How well mouths fit channels, by (person, channel), in nats; only the pairs that fit clearly."""
     numbers = sync.persons(arrays["face_person"])
     found: dict[tuple[int, int], float] = {}
     for side in range(len(SIDES)) if len(numbers) else ():
-        own = of_channel(arrays, side)
+        own = select_channel(arrays, side)
         spoken = np.flatnonzero(own["voice_speech"] >= SPEECH)
         if not len(spoken):
             continue
@@ -150,7 +151,7 @@ def _in_speech(arrays: Arrays, spoken: np.ndarray, hop_seconds: float) -> np.nda
     return np.isin(hops, spoken)
 
 
-def heard(arrays: Arrays, hop_seconds: float) -> list[int]:
+def persons_heard(arrays: Arrays, hop_seconds: float) -> list[int]:
     """The numbers of persons who are heard for LEAST_SECONDS or longer and have no face, of VOICES."""
     if CHANNEL not in arrays or PERSON not in arrays:
         return []
@@ -158,7 +159,7 @@ def heard(arrays: Arrays, hop_seconds: float) -> list[int]:
     return [number for number, long in zip(VOICES, seconds, strict=True) if long >= LEAST_SECONDS]
 
 
-def note(arrays: Arrays, split: bool, names: dict[int, str]) -> str:
+def voices_note(arrays: Arrays, split: bool, names: dict[int, str]) -> str:
     """Whose voice each channel is, in a sentence; "" if the channels are not ``split`` or nobody speaks."""
     if not split or not len(arrays["voice_time"]):
         return ""

@@ -1,30 +1,18 @@
-"""Features: what stage 1 extracts from a recording, in memory and on disk."""
+"""Features: what stage 1 extracts from a recording, in memory; ``feature_folder`` stores them."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError
 
-from emorec import files
 from emorec.extraction import channels, persons, speakers, spoken
-from emorec.extraction import people as people_of
 from emorec.extraction.people import NOBODY, People
-
-FORMAT_VERSION = 3
-HEAD_FILE = "head.json"
-CHECKSUM_BYTES = hashlib.sha256().digest_size
+from emorec.extraction.people_tracks import apply_people
 
 Arrays = dict[str, np.ndarray]
 
@@ -44,7 +32,7 @@ class JoinedArrays:
         self._lock = threading.Lock()
 
     def of(self, segments: Sequence[Arrays]) -> Arrays:
-        """The arrays of ``segments``; if they do not continue those of earlier calls, they are concatenated apart."""
+        """The arrays of ``segments``; if they do not continue those of earlier calls, they are concatenated anew."""
         with self._lock:
             if any(known is not given for known, given in zip(self._segments, segments, strict=False)):
                 return JoinedArrays(self._empty()).of(segments)
@@ -82,15 +70,15 @@ class Features:
     ``face_logits`` (N, labels) and ``face_mouth`` (see ``models.speaker``); for every voice hop ``voice_time`` (its
     middle), ``voice_speech`` (probability), ``voice_loudness`` (dB of full scale, without what ``voice.rumble``
     removes), ``voice_embedding`` (H, Dv) float16, ``voice_sound`` (see ``models.speaker``), and ``voice_person`` with
-    ``voice_person_probability`` (see ``speakers.spoken_by``). If the channels are split, every time has a hop of each,
-    and ``voice_channel`` tells which.
+    ``voice_person_probability`` (see ``speakers.assign_speakers``). If the channels are split, every time has a hop
+    of each, and ``voice_channel`` tells which.
 
     ``segments`` and ``empty`` (arrays without rows) are what ``arrays`` are made of. ``duration`` (s) is that of the
     recording, as far as known. ``complete`` tells whether this is all of it. ``media`` is metadata of the file,
     and ``notes`` are sentences for the user. ``settings`` are those of stage 1, by name. ``fingerprint`` is that of the
     model whose networks made the embeddings, "" if it is unknown. ``key`` is the name under which they are stored, ""
     if they are not (see ``cache.forget``). ``people`` is what the user says about the persons; ``face_person`` follows
-    it. ``kept`` is what stage 2 keeps for its next call, which does not depend on the persons.
+    it. ``kept`` is a cache of stage 2, of results that do not depend on the persons.
     """
 
     duration: float
@@ -112,24 +100,26 @@ class Features:
     @cached_property
     def arrays(self) -> Arrays:
         """All arrays over all segments, which are concatenated at first use; they must not be changed."""
-        arrays = self.found
+        arrays = self.found_arrays
         if self.people:
             shown = persons.seconds_shown(arrays, self.until)
-            arrays = arrays | {"face_person": people_of.applied(self.people, arrays, arrays["face_person"], shown)}
+            arrays = arrays | {"face_person": apply_people(self.people, arrays, arrays["face_person"], shown)}
         if "voice_sound" in arrays and "face_mouth" in arrays:
             by = channels if channels.CHANNEL in arrays else speakers
-            speaker, probability = by.spoken_by(arrays, self.hop_seconds)
+            speaker, probability = by.assign_speakers(arrays, self.hop_seconds)
             arrays = arrays | {spoken.PERSON: speaker, spoken.PROBABILITY: probability}
         return arrays
 
     @cached_property
-    def found(self) -> Arrays:
-        """The stored arrays with the persons that were found, whatever the user says about them."""
+    def found_arrays(self) -> Arrays:
+        """The stored arrays with the persons as they were found, before what the user says about them."""
         arrays = (self.joined or JoinedArrays(self.empty)).of(self.segments)
         if channels.CHANNEL in arrays:
-            arrays = channels.cleaned(arrays)
+            arrays = channels.remove_crosstalk(arrays)
         # Segments hold the tracker's numbers; who is who is decided again whenever more of the recording is known.
-        return arrays | {"face_person": persons.joined(arrays, self.until)} if "face_track" in arrays else arrays
+        return (
+            arrays | {"face_person": persons.assign_persons(arrays, self.until)} if "face_track" in arrays else arrays
+        )
 
     @cached_property
     def persons(self) -> list[int]:
@@ -139,8 +129,8 @@ class Features:
         of their own, come last.
         """
         shown = persons.seconds_shown(self.arrays, self.until)
-        seen = persons.ranked(self.arrays["face_person"], shown, [person.number for person in self.people])
-        return seen + channels.heard(self.arrays, self.hop_seconds)
+        seen = persons.rank(self.arrays["face_person"], shown, [person.number for person in self.people])
+        return seen + channels.persons_heard(self.arrays, self.hop_seconds)
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -148,102 +138,16 @@ class Features:
         return self.people.names_of(self.persons)
 
     def with_people(self, people: People) -> Features:
-        """The same features with what the user says about the persons; nothing is compared again.
+        """The same features with what the user says about the persons; tracks are not compared again.
 
-        The last ones are kept, with all that they have computed: several views ask for the same ones after a change.
+        The latest result is kept with all that it has computed, because several views ask for the same one after a
+        change.
         """
         if people == self.people:
             return self
         last = self.__dict__.get("_edited")
         if last is None or last.people != people:
             last = replace(self, people=people)
-            last.__dict__.update(found=self.found, kept=self.kept)  # the first is a cached property
+            last.__dict__.update(found_arrays=self.found_arrays, kept=self.kept)  # the first is a cached property
             self.__dict__["_edited"] = last
         return last
-
-
-@dataclass(kw_only=True)
-class Head:
-    """The JSON head of stored features.
-
-    ``media`` is metadata of the recording, ``settings`` are those of stage 1, ``duration`` is in seconds, ``segments``
-    is their number. ``chosen`` are the automatically chosen tracks, {"tracks": {...}, "notes": [...]}.
-    """
-
-    media: dict[str, Any]
-    settings: dict[str, Any]
-    duration: float
-    segments: int = 0
-    complete: bool = False
-    chosen: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    format_version: int = FORMAT_VERSION
-
-
-class Folder:
-    """The stored features of one recording: segments and a head, each written completely or not at all.
-
-    The file of a segment ends with the SHA-256 of its number and its content; the head holds that of its other fields.
-    Whatever does not match its checksum counts as missing.
-    """
-
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-
-    def read(self) -> tuple[Head, list[Arrays]] | None:
-        """The head and the segments, or None if nothing usable is stored.
-
-        Segments after a missing or damaged one are left out, so that they are extracted again.
-        """
-        try:
-            facts = json.loads((self.path / HEAD_FILE).read_text(encoding="utf-8"))
-            checksum = facts.pop("checksum", None)
-            head = Head(**facts)
-            if head.format_version != FORMAT_VERSION or checksum != _checksum(facts):
-                return None
-        except (OSError, ValueError, TypeError, AttributeError):
-            return None
-        segments: list[Arrays] = []
-        for number in range(head.segments):
-            try:
-                segments.append(_unsealed(number, self._segment(number).read_bytes()))
-            except (OSError, SafetensorError):
-                return replace(head, segments=number, complete=False), segments
-        with contextlib.suppress(OSError):  # the cache may be read-only
-            os.utime(self.path / HEAD_FILE)
-        return head, segments
-
-    def append(self, head: Head, segment: Arrays) -> int:
-        """Store one more segment, and the head that counts it; return the size of the segment in bytes.
-
-        Raises OSError if they cannot be written.
-        """
-        content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in segment.items()})
-        content += _seal(head.segments - 1, content)
-        files.write(self._segment(head.segments - 1), content)
-        self.write_head(head)
-        return len(content)
-
-    def write_head(self, head: Head) -> None:
-        """Store the head alone. Raises OSError if it cannot be written."""
-        facts = asdict(head)
-        files.write(self.path / HEAD_FILE, json.dumps(facts | {"checksum": _checksum(facts)}).encode())
-
-    def _segment(self, number: int) -> Path:
-        return self.path / f"segment-{number:05d}.safetensors"
-
-
-def _seal(number: int, content: bytes) -> bytes:
-    return hashlib.sha256(number.to_bytes(8) + content).digest()
-
-
-def _unsealed(number: int, content: bytes) -> Arrays:
-    """The arrays in the file of a segment. Raises SafetensorError if its checksum does not match."""
-    content, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
-    if _seal(number, content) != checksum:
-        raise SafetensorError("the checksum does not match")
-    return safetensors.numpy.load(content)
-
-
-def _checksum(facts: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -4,10 +4,10 @@ Faces are detected in every other sampled picture. If the pictures before and af
 same places, those of the picture between them are interpolated. In three of four pictures only the known faces are
 looked for: at half the size if all of them are large, else in the region around them.
 
-A face that the detector is not sure of and that is smaller than another one in the picture must be known from a
-neighbour, or be found in other views of the picture (see ``face.confirmation``): folds of somebody's clothes may look
-like a face for as long as they do not move. Were every unsure face asked for that, one in seven that is tilted or badly
-compressed would be lost.
+A face that the detector is not sure of, and that is smaller than another one in the picture, must be known from a
+neighbour or be found in other views of the picture (see ``face.confirmation``): folds of clothes may look like a face
+for as long as they do not move. Larger unsure faces need no confirmation: it would lose one in seven of the faces that
+are tilted or badly compressed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from emorec.face import detection
-from emorec.face.confirmation import CLEAR_SCORE, confirmed
+from emorec.face.confirmation import CLEAR_SCORE, confirm
 from emorec.face.detection import Detector, Face
 from emorec.face.matching import overlap
 from emorec.media import sampling
@@ -102,12 +102,12 @@ def _detect_known(image: np.ndarray, detector: Detector, known: Sequence[Face]) 
             return found
     found = detector.detect(image)
     unsure = _unsure(found, known)
-    kept = confirmed(image, unsure, detector)
+    kept = confirm(image, unsure, detector)
     return [face for face in found if not _among(face, unsure) or _among(face, kept)]
 
 
 def _unsure(faces: Sequence[Face], known: Sequence[Face]) -> list[Face]:
-    """The faces that may be none: smaller than another one, not clear, and not ``known``."""
+    """The detections that may not be faces: smaller than another one, not clear, and not ``known``."""
     largest = max([*faces, *known], key=_side, default=None)
     if largest is None:
         return []
@@ -146,7 +146,7 @@ def _detect_around(image: np.ndarray, detector: Detector, known: Sequence[Face])
 
 
 def _interpolate(face: Face, others: Sequence[Face], share: float) -> Face | None:
-    """The face at that ``share`` of its way to its place among the others; None if it is not there or moves far."""
+    """The face at a ``share`` (0 to 1) of its way to the same face among ``others``; None if that is missing or far."""
     for other in others:
         reach = STILL * float(max(face.box[2:]))
         near = overlap(face.box, other.box) >= SAME

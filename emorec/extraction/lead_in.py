@@ -1,4 +1,4 @@
-"""The pictures before a part of a recording, from which its tracker learns what it would know in an unbroken run.
+"""The pictures before a part of a recording, which give its tracker the state that it has in an uninterrupted run.
 
 Tracks depend on the last few seconds alone: a person is matched by position for two seconds, and after two seconds a
 track is no longer tentative. So a tracker that begins some seconds early has the same tracks at the start of the part,
@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from emorec.extraction.face_arrays import Arrays, FaceRow
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import Source
 from emorec.face.detection import DETECTION_SIDE
@@ -23,13 +23,11 @@ from emorec.media.streams import Frame
 
 SECONDS = 20.0  # ten times what tracks depend on
 
-Arrays = dict[str, np.ndarray]
-
 
 @dataclass(kw_only=True)
 class LeadIn:
-    """The pictures from ``seconds`` (s) before a part on; ``first`` is the first picture of the recording if that is
-    still earlier, else None.
+    """The pictures from ``seconds`` (s) before a part up to its start; ``first`` is the first picture of the recording
+    if that is still earlier, else None.
 
     After the lead-in ``faces`` are those seen in it: ``time`` (N,), ``box`` (N, 4), ``person`` (N,) and ``track`` (N,)
     as in Features, and ``next`` (1,) and ``next_track`` (1,), the numbers from which on the tracker numbers what it
@@ -51,20 +49,20 @@ class LeadIn:
             tracker.begin(self.first.time, self.first.image)
         return self.seconds
 
-    def end(self, tracker: Tracker, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Note the faces that were seen, as ``faces.Row``, when the first picture of the part comes."""
+    def end(self, tracker: Tracker, rows: Sequence[FaceRow]) -> None:
+        """Note the faces that were seen, when the first picture of the part comes."""
         renamed, state = tracker.take_renamed(), tracker.state()
         self.faces = {
-            "time": np.array([row[0] for row in rows]),
-            "box": np.array([row[2] for row in rows], np.float32).reshape(-1, 4),
-            "person": np.array([renamed.get(row[1], row[1]) for row in rows], np.int64),
-            "track": np.array([row[5] for row in rows], np.int64),
+            "time": np.array([row.time for row in rows]),
+            "box": np.array([row.box for row in rows], np.float32).reshape(-1, 4),
+            "person": np.array([renamed.get(row.person, row.person) for row in rows], np.int64),
+            "track": np.array([row.track for row in rows], np.int64),
             "next": state["next"],
             "next_track": state["next_track"],
         }
 
 
-def lead_in(source: Source, settings: Settings, start: float) -> LeadIn:
+def read_lead_in(source: Source, settings: Settings, start: float) -> LeadIn:
     """The lead-in of a part that begins at ``start`` (s): SECONDS, or as far back as it takes to hold a picture.
 
     Raises EmorecError if the recording cannot be decoded.
@@ -72,7 +70,7 @@ def lead_in(source: Source, settings: Settings, start: float) -> LeadIn:
     frame_seconds = 1 / settings.face_rate
     first = _picture(source, settings, settings.start - 4 * frame_seconds, settings.start)
     seconds = SECONDS
-    # Slides may stay for minutes.
+    # A slide may be shown for minutes, so the lead-in grows until it holds a picture.
     while first is not None and first.time < start - seconds:
         begin = start - seconds
         found = _picture(source, settings, begin - 4 * frame_seconds, begin)

@@ -1,7 +1,7 @@
 """Stage 1, faces, while a recording is being made: the faces of pictures as they come, in its own thread.
 
-The features are those that ``faces`` extracts from a file with the same pictures. Of pictures that come faster than
-they can be judged, only the newest waits; so the result is never far behind, and nothing piles up.
+The features are those that ``faces`` extracts from a file with the same pictures. If pictures come faster than they
+can be processed, only the newest one waits, so that the result is never far behind and no queue grows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorec.extraction import faces, keyframes, pipeline, segments
+from emorec.extraction.face_arrays import Arrays, FaceSegment
 from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media import sampling
@@ -27,7 +28,6 @@ from emorec.models.optimize import for_inference
 MAX_SHOWN = 2.0  # seconds that a picture counts for if no other one follows: the camera stopped
 RATE_SECONDS = 10.0  # over which the rate of judged pictures is measured
 
-Arrays = dict[str, np.ndarray]
 MakeFrame = Callable[[], Frame]
 
 
@@ -44,8 +44,8 @@ class Faces:
 class LiveFaces:
     """Extracts the faces of pictures, at most ``rate`` a second, in a thread that runs until ``close``.
 
-    ``dropped`` counts the pictures that were replaced by newer ones while they waited, ``late`` those with a time
-    before that of an earlier one or below 0, ``judged`` the others that were wanted.
+    ``dropped`` counts the pictures that a newer one replaced while they waited, ``late`` those whose time is before
+    that of an earlier one or below 0, and ``judged`` those that were processed.
     """
 
     def __init__(self, model: Checkpoint, detector: Detector, rate: float):
@@ -74,7 +74,7 @@ class LiveFaces:
         return (len(times) - 1) / span if len(times) > 1 and span > 0 else 0.0
 
     def wants(self, at: float) -> bool:
-        """Whether a picture at that time (s) would be used: of each bin of the rate, the first one is."""
+        """Whether a picture at that time (s) would be used: only the first one in each bin of ``rate`` is."""
         return sampling.bin_of(at, self._rate) > self._bin
 
     def offer(self, at: float, make: MakeFrame, wait: bool = False) -> None:
@@ -138,21 +138,21 @@ class _Growing:
         self._rate, self._hop = rate, model.front_end.hop_seconds
         self._tracker = Tracker()
         self._finished: list[Arrays] = []
-        self._number, self._segment = 0, faces._Segment()
+        self._number, self._segment = 0, FaceSegment()
         self._encoded: list[tuple[np.ndarray, ...]] = []
         self._identities: Arrays = {}
         self._best: dict[int, list[float]] = {}  # times of the crops of each track that _identities come from
 
     def add(self, frame: Frame, found: list) -> Faces:
         """What is known with one more picture and its faces."""
-        number = segments.holding(frame.time / self._hop)
+        number = segments.segment_at(frame.time / self._hop)
         if number > self._number:
             if self._segment.times:
                 self._finished.append(self._arrays(frame.time))
-            self._number, self._segment, self._encoded = number, faces._Segment(), []
+            self._number, self._segment, self._encoded = number, FaceSegment(), []
             self._best, self._identities = {}, {}
         interval = min(frame.time - self._tracker.time, MAX_SHOWN) if self._tracker.time > -math.inf else 0.0
-        faces._add(self._segment, frame, found, self._tracker, self._net.config.size)
+        self._segment.add(frame, found, self._tracker, self._net.config.size)
         while self._segment.crops:
             crops = np.stack(self._segment.take_batch())
             encoded = faces.encode_faces(self._net, crops)
@@ -165,14 +165,12 @@ class _Growing:
     def _arrays(self, until: float) -> Arrays:
         """The arrays of the current segment, whose last picture is shown until that time (s)."""
         segment = self._segment
-        renamed = self._tracker.take_renamed()
-        if renamed:
-            segment.rows = [(row[0], renamed.get(row[1], row[1]), *row[2:]) for row in segment.rows]
+        segment.correct_persons(self._tracker)
         ends = [*segment.times[1:], until]
         segment.untils = [min(end, at + MAX_SHOWN) for at, end in zip(segment.times, ends, strict=True)]
         best = {track: [at for _, at, _ in kept] for track, kept in segment.best.tracks.items()}
         if best != self._best or not self._identities:
             self._best, self._identities = best, segment.best.arrays(self._identity)
-        arrays = faces._face_arrays(self._net.config, segment, self._encoded) | self._identities
+        arrays = segment.arrays(self._net.config, self._encoded) | self._identities
         del arrays["end"]
         return arrays

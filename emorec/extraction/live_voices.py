@@ -121,7 +121,7 @@ class _Growing:
 
     def __init__(self, front_end: VoiceFrontEnd, net: VoiceNet):
         self._front_end, self._net = front_end, net
-        self._margin = voices._margin_hops(front_end) * front_end.hop
+        self._margin = voices.margin_hops(front_end) * front_end.hop
         self._buffer = np.zeros(self._margin, np.float32)  # before the beginning there is silence
         self._first = 0  # the first provisional hop; a multiple of the hops in a row of speech detection
         self._final: list[Arrays] = []
@@ -163,5 +163,5 @@ class _Growing:
         window = self._buffer[:length]
         window = np.pad(window, (0, length - len(window)))
         times = (self._first + np.arange(hops) + 0.5) * self._front_end.hop_seconds
-        arrays = voices._of_channel(self._front_end, self._net, window, 0, self._silent)
+        arrays = voices.encode_channel(self._front_end, self._net, window, 0, self._silent)
         return {"voice_time": times} | {name: values[:hops] for name, values in arrays.items()}

@@ -106,7 +106,7 @@ def check(settings: Settings) -> None:
         )
 
 
-def changed(settings: Settings) -> dict[str, object]:
+def non_default(settings: Settings) -> dict[str, object]:
     """The settings, apart from the tracks, that are not the default, by name."""
     names = ("channel", "start", "end", "rotate")
     return {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(WHOLE, name)}
@@ -115,10 +115,10 @@ def changed(settings: Settings) -> dict[str, object]:
 def check_within(settings: Settings, name: str, duration: float | None) -> None:
     """Raise EmorecError if the part begins after the end of the recording of that name and duration (s)."""
     if settings.start and duration is not None and settings.start >= duration:
-        raise starts_after_end(settings, name, duration)
+        raise start_after_end_error(settings, name, duration)
 
 
-def starts_after_end(
+def start_after_end_error(
     settings: Settings, name: str, duration: float | None = None, damaged: bool = False
 ) -> EmorecError:
     """The error for a part that begins after the end of the recording, or of what can be read if it is ``damaged``."""

@@ -1,9 +1,9 @@
-"""A long recording in parts that are extracted apart, in other processes or on other machines.
+"""Divides a long recording into parts that are extracted independently, in other processes or on other machines.
 
 ``parts`` says where each part begins and ends, ``extract_part`` extracts one, and ``joining.join`` makes Features of
-all. What a part sends is picklable. Parts begin where segments do, because every segment is the same wherever
-extraction began, apart from the numbers of the tracker (see ``lead_in``); of several segments the one is chosen after
-whose start least has to be decoded twice.
+all. The results of a part are picklable. Parts begin where segments do, because every segment is the same wherever
+extraction began, apart from the numbers of the tracker (see ``lead_in``). Of the segments near an even division, a part
+begins at the one for which the least has to be decoded twice.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 from emorec.extraction import options, pipeline, sources
 from emorec.extraction import segments as cuts
 from emorec.extraction.assembly import Segment
-from emorec.extraction.features import Head
-from emorec.extraction.lead_in import SECONDS, LeadIn, lead_in
+from emorec.extraction.feature_folder import Head
+from emorec.extraction.lead_in import SECONDS, LeadIn, read_lead_in
 from emorec.extraction.options import Settings
 from emorec.extraction.storing import Store, key_of
 from emorec.face.detection import Detector
@@ -31,8 +31,8 @@ from emorec.models.checkpoint import Checkpoint
 from emorec.settings import cache_folder
 
 PART_SECONDS = 1200.0
-NEARBY = 0.05  # share of a part by which a joint may lie beside the even division
-MOST_DECODED_TWICE = 0.25  # share of a part; where a part would cost more than that, none begins
+NEARBY = 0.05  # share of a part by which a joint may differ from the even division
+MOST_DECODED_TWICE = 0.25  # share of a part; where more would be decoded twice, no part begins
 
 Arrays = dict[str, np.ndarray]
 
@@ -89,7 +89,7 @@ def parts(
     """
     settings = settings or Settings()
     options.check(settings)
-    source = sources.of(media)
+    source = sources.as_source(media)
     info = source.probe(settings.selection)
     options.check_within(settings, source.name, info.duration)
     head = pipeline.new_head(source, info, settings, detector, model)
@@ -98,7 +98,7 @@ def parts(
         info=info, settings=settings, head=head, key=key, fingerprint=model.fingerprint, detector=detector.name
     )
     hop = model.front_end.hop_seconds
-    first = cuts.holding(settings.start / hop)
+    first = cuts.segment_at(settings.start / hop)
     stored = Store(cache_folder() if cache is None else Path(cache), key).folder.read()
     joints = [] if stored and stored[0].complete else _joints(recording, length, hop)
     return [
@@ -121,13 +121,13 @@ def _joints(recording: Recording, length: float, hop: float) -> list[int]:
     if count < 2:
         return []
     span = (end - begin) / count
-    places = [cuts.holding((begin + number * span) / hop) for number in range(1, count)]
+    places = [cuts.segment_at((begin + number * span) / hop) for number in range(1, count)]
     if not (info.has_video and settings.faces):
         return sorted({*places})
     reach = int(NEARBY * span / (cuts.SEGMENT_HOPS * hop))
     near = [number for place in places for number in range(max(place - reach, 1), place + reach + 1)]
-    begins = [max(0.0, cuts.start(number) * hop - SECONDS) for number in near]
-    keyframes = sandbox.key_frames(info.path, begins, settings.selection)
+    begins = [max(0.0, cuts.first_hop(number) * hop - SECONDS) for number in near]
+    keyframes = sandbox.find_seek_points(info.path, begins, settings.selection)
     twice = {
         number: begin - keyframe
         for number, begin, keyframe in zip(near, begins, keyframes, strict=True)
@@ -148,10 +148,10 @@ def extract_part(part: Part, model: Checkpoint, detector: Detector) -> PartFeatu
     if (recording.fingerprint, recording.detector) != (model.fingerprint, detector.name):
         raise ValueError("the part belongs to another model or detector")
     settings, notes = _chosen(recording), list[str]()
-    source, hop = sources.of(recording.info.path), model.front_end.hop_seconds
+    source, hop = sources.as_source(recording.info.path), model.front_end.hop_seconds
     lead: LeadIn | None = None
-    if part.first > cuts.holding(settings.start / hop) and recording.info.has_video and settings.faces:
-        lead = lead_in(source, settings, cuts.start(part.first) * hop)
+    if part.first > cuts.segment_at(settings.start / hop) and recording.info.has_video and settings.faces:
+        lead = read_lead_in(source, settings, cuts.first_hop(part.first) * hop)
     streams = pipeline.streams_of(source, recording.info, model, detector, settings, Tracker(), part.first, notes, lead)
     count = None if part.stop is None else part.stop - part.first
     with contextlib.closing(pipeline.joined_streams(streams, model, settings)) as growing:

@@ -22,7 +22,7 @@ def digest(persons: list[dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(persons, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def changed(path: Path, named: bool = False) -> bool:
+def is_changed(path: Path, named: bool = False) -> bool:
     """Whether a names file is there that was changed since it was written.
 
     With ``named`` also one with what the user gave when it was written: names, or persons joined or divided.

@@ -15,11 +15,10 @@ from emorec.extraction.people import (
     People,
     Person,
     Track,
-    Tracks,
     checked_name,
-    is_anothers,
-    overlap,
+    is_default_of_another,
 )
+from emorec.extraction.people_tracks import Tracks, overlaps
 from emorec.extraction.persons import seconds_shown
 
 NO_PERSON = "There is no person {number} in this recording any more; choose another."
@@ -79,7 +78,7 @@ def stretches(features: Features, number: int) -> list[Stretch]:
     return sorted(found, key=lambda stretch: (stretch.start, stretch.end))
 
 
-def offered(features: Features, number: int) -> list[Stretch]:
+def merged_stretches(features: Features, number: int) -> list[Stretch]:
     """The stretches of a person as a list to choose from: short ones are one with the neighbour in the same place."""
     found: list[Stretch] = []
     for stretch in stretches(features, number):
@@ -95,10 +94,10 @@ def _continues(before: Stretch, after: Stretch) -> bool:
     """Whether two stretches are too much alike in time and place to be offered apart."""
     near = after.start - before.end <= MAX_GAP + 1e-6
     short = min(before.seconds, after.seconds) < SHORT - 1e-6
-    return near and short and float(overlap(np.array([before.last_box]), after.track.box)[0]) >= NEAR
+    return near and short and float(overlaps(np.array([before.last_box]), after.track.box)[0]) >= NEAR
 
 
-def renamed(features: Features, number: int, name: object) -> People:
+def rename(features: Features, number: int, name: object) -> People:
     """People with another name for a person; an empty one takes the name away.
 
     Raises EmorecError if that is no name, or that of somebody else.
@@ -108,12 +107,12 @@ def renamed(features: Features, number: int, name: object) -> People:
     others = {known.casefold() for other, known in features.names.items() if other != number}
     if text.casefold() in others:
         raise EmorecError(TAKEN.format(name=text))
-    if is_anothers(text, number):
+    if is_default_of_another(text, number):
         raise EmorecError(DEFAULT.format(name=text))
     return _with(features, replace(_described(features, number), name=text))
 
 
-def joined(features: Features, number: int, other: int) -> People:
+def join(features: Features, number: int, other: int) -> People:
     """People in which ``number`` is the person ``other``, whose number and name stay; without a name, the first's.
 
     Raises EmorecError if they are the same, or in one picture at the same time, or if one is only heard.
@@ -136,7 +135,7 @@ def joined(features: Features, number: int, other: int) -> People:
     return _with(features, whole, without=[number])
 
 
-def divided(features: Features, number: int, chosen: Iterable[Track]) -> People:
+def divide(features: Features, number: int, chosen: Iterable[Track]) -> People:
     """People in which the chosen tracks of a person are a person of their own, with a number that nobody had before.
 
     Raises EmorecError if none is chosen, if one is not the person's, or if they are all that the person has.
@@ -153,7 +152,7 @@ def divided(features: Features, number: int, chosen: Iterable[Track]) -> People:
     if not rest:
         raise EmorecError(WHOLE.format(name=features.names[number]))
     # A number that was taken away by joining stays known as that of another human, so it is not given again.
-    used = np.concatenate([features.arrays["face_person"], features.found["face_person"]])
+    used = np.concatenate([features.arrays["face_person"], features.found_arrays["face_person"]])
     new = 1 + max(int(used.max(initial=-1)), _highest(features.people))
     return _with(features, replace(whole, tracks=rest), Person(number=new, tracks=taken))
 

@@ -40,7 +40,7 @@ class _Tracks:
     together: list[set[int]]
 
 
-def joined(arrays: Arrays, until: float) -> np.ndarray:
+def assign_persons(arrays: Arrays, until: float) -> np.ndarray:
     """The person of every face (N,), numbered from 0 by time on screen.
 
     ``arrays`` are those of Features, extracted until ``until`` (s). The result depends on these alone, so a run that
@@ -198,7 +198,7 @@ def _numbered(labels: np.ndarray, times: np.ndarray, shown: np.ndarray) -> np.nd
     return numbers[where]
 
 
-def ranked(persons: np.ndarray, shown: np.ndarray, always: Collection[int] = ()) -> list[int]:
+def rank(persons: np.ndarray, shown: np.ndarray, always: Collection[int] = ()) -> list[int]:
     """Numbers of the persons seen for OTHERS_SECONDS or longer, the longest first; all if nobody is.
 
     Those in ``always`` are listed however short they are seen.

@@ -20,10 +20,12 @@ import torch
 from emorec.errors import EmorecError
 from emorec.extraction import options, sources, tracks
 from emorec.extraction import segments as cuts
-from emorec.extraction.assembly import Segment, complete, empty_segment, features_of, merged_notes, metadata
+from emorec.extraction.assembly import Segment, complete, empty_segment, features_of, merge_notes, metadata
 from emorec.extraction.cache import forget as forget_key
-from emorec.extraction.faces import TRACKER, encode_faces, face_segments
-from emorec.extraction.features import Features, Head, JoinedArrays
+from emorec.extraction.face_arrays import TRACKER
+from emorec.extraction.faces import encode_faces, face_segments
+from emorec.extraction.feature_folder import Head
+from emorec.extraction.features import Features, JoinedArrays
 from emorec.extraction.lead_in import LeadIn
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import Source
@@ -59,7 +61,7 @@ def extract(
     """
     settings = settings or Settings()
     options.check(settings)
-    source = sources.of(media)
+    source = sources.as_source(media)
     info = source.probe(settings.selection)
     options.check_within(settings, source.name, info.duration)
     key = key_of(source, model, detector, settings)
@@ -77,7 +79,7 @@ def extract(
 
     notes: list[str] = []
     chosen = replace(settings, **head.chosen.get("tracks", {}))
-    first = cuts.holding(settings.start / model.front_end.hop_seconds) + len(segments)
+    first = cuts.segment_at(settings.start / model.front_end.hop_seconds) + len(segments)
     tracker = _tracker_after(segments[-1] if segments else {})
     streams = streams_of(source, info, model, detector, chosen, tracker, first, notes)
     with ExitStack() as stack:
@@ -86,7 +88,7 @@ def extract(
         for segment in stack.enter_context(contextlib.closing(joined_streams(streams, model, chosen))):
             head.segments += 1
             head.duration = max(head.duration, float(segment["end"][0]))
-            head.notes = merged_notes(head.notes, notes)
+            head.notes = merge_notes(head.notes, notes)
             if store:
                 store.append(head, segment)
             segments.append(segment)
@@ -111,7 +113,7 @@ def forget(
     A run over the same recording that is still going on continues, and stores what it extracts from then on. Raises
     EmorecError if the recording cannot be read.
     """
-    key = key_of(sources.of(media), model, detector, settings or Settings())
+    key = key_of(sources.as_source(media), model, detector, settings or Settings())
     return bool(key) and forget_key(key, cache)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emorec.extraction.faces import TRACKER
+from emorec.extraction.face_arrays import TRACKER
 
 # Arrays of a segment that hold numbers of persons, and of tracks.
 PERSONS = ("face_person", f"{TRACKER}persons", f"{TRACKER}known", f"{TRACKER}view_person", f"{TRACKER}next")
@@ -87,7 +87,7 @@ def _complete(known: dict[int, int], own: int, following: int) -> int:
     return following
 
 
-def renumbered(segment: Arrays, numbers: Numbers) -> Arrays:
+def renumber(segment: Arrays, numbers: Numbers) -> Arrays:
     """A segment of a part with the numbers of the whole recording, its tracks in their order."""
     changed = {name: _mapped(segment[name], numbers.person) for name in PERSONS if name in segment}
     changed |= {name: _mapped(segment[name], numbers.track) for name in TRACKS if name in segment}

@@ -20,7 +20,7 @@ from emorec.media.streams import AudioBlock, Frame, MediaInfo
 
 MediaLike = str | PathLike[str] | np.ndarray | Iterable[np.ndarray]
 
-__all__ = ["ArraySource", "FileSource", "MediaLike", "Source", "from_arrays", "from_media", "of"]
+__all__ = ["ArraySource", "FileSource", "MediaLike", "Source", "from_arrays", "from_media", "as_source"]
 
 NO_MEDIA = "A recording is a path, or an array with its sample_rate (sound) or frame_rate (pictures); this is {kind}."
 RATE_FOR_FILE = "A file has its own rates; give frame_rate, samples and sample_rate with arrays only."
@@ -120,7 +120,7 @@ class FileSource:
         )
 
 
-def of(media: str | Path | Source) -> Source:
+def as_source(media: str | Path | Source) -> Source:
     """The source that a path names; a source stays what it is."""
     return FileSource(Path(media)) if isinstance(media, str | Path) else media
 
@@ -135,7 +135,7 @@ def from_media(
     if isinstance(media, str | PathLike):
         if frame_rate is not None or samples is not None or sample_rate is not None:
             raise EmorecError(RATE_FOR_FILE)
-        return of(Path(media))
+        return as_source(Path(media))
     if not hasattr(media, "__array__") and not hasattr(media, "__iter__") or isinstance(media, bytes):
         raise EmorecError(NO_MEDIA.format(kind=f"a {type(media).__name__}"))
     if frame_rate is not None:

@@ -19,8 +19,8 @@ CHUNK_HOPS = 4  # of speech at most that are decided together
 NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
 # The same while it is decided who speaks: less, so that nobody speaks before the cut after which they are seen.
 CLOSE = 0.15
-# Seconds for which a picture shows a person if the next one comes later: at the usual rate (5 a second) the next one
-# tells, and of a picture that stands for long, it is not known whether the person is still there.
+# Seconds for which a picture shows a person: at the usual rate (5 a second) the next picture tells whether the person
+# is still there, and with a picture that stays for long that is not known.
 USUAL_SHOWN, MOST_SHOWN = 0.2, 2.0
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.
@@ -36,7 +36,7 @@ NOT_COUNTED = " and does not count for the person in view"
 Arrays = dict[str, np.ndarray]
 
 
-def note(arrays: Arrays, counts: bool = False) -> str:
+def unassigned_note(arrays: Arrays, counts: bool = False) -> str:
     """How much of the speech is not given to a person in view, in a sentence; "" if that is little.
 
     Without a face, and without speech, there is nothing to say. ``counts`` is whether speech from off screen counts in
@@ -58,7 +58,7 @@ def note(arrays: Arrays, counts: bool = False) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 
-def spoken_by(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+def assign_speakers(arrays: Arrays, hop_seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """The person who speaks in every hop (H,), OFF_SCREEN or UNSURE, and the probability (H,) of that.
 
     ``arrays`` are those of Features with joined persons. A hop without speech is OFF_SCREEN; its probability is that

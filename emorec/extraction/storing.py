@@ -1,4 +1,4 @@
-"""Where the features of a recording are stored: the key of their folder, and the folder itself."""
+"""Where the features of a recording are stored: the key of their folder, the folder itself, and reading it by key."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from emorec.errors import EmorecError
-from emorec.extraction import features, sources
 from emorec.extraction import segments as cuts
-from emorec.extraction.assembly import Segment
+from emorec.extraction import sources
+from emorec.extraction.assembly import Segment, empty_segment, features_of
 from emorec.extraction.cache import CacheLimit
-from emorec.extraction.features import Folder, Head
+from emorec.extraction.feature_folder import FORMAT_VERSION, Folder, Head
+from emorec.extraction.features import Features, JoinedArrays
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import Source
 from emorec.face.detection import Detector
+from emorec.media.streams import MediaInfo
 from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
+from emorec.settings import cache_folder
 
 EXTRACTION = 15  # increases with every change of what is extracted from the same recording by the same networks
+
+NOT_STORED = "What was read from {name} is not stored any more; analyse the recording again."
 
 
 def key_of(media: str | Path | Source, model: Checkpoint, detector: Detector, settings: Settings) -> str:
@@ -30,11 +35,11 @@ def key_of(media: str | Path | Source, model: Checkpoint, detector: Detector, se
 
     It is "" for a source whose features are not stored. Raises EmorecError if the recording cannot be read.
     """
-    content = sources.of(media).digest()
+    content = sources.as_source(media).digest()
     if content is None:
         return ""
     scheme = [EXTRACTION, cuts.FIRST_STARTS, cuts.SEGMENT_HOPS]
-    facts = [features.FORMAT_VERSION, scheme, content, model.fingerprint, detector.name, asdict(settings)]
+    facts = [FORMAT_VERSION, scheme, content, model.fingerprint, detector.name, asdict(settings)]
     facts += [identity.fingerprint(), speaker.fingerprint()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
@@ -50,7 +55,7 @@ class Store:
     def append(self, head: Head, segment: Segment) -> None:
         """Store one more segment, and the head that counts it."""
         with self._errors():
-            self.limit.added(self.folder.append(head, segment))
+            self.limit.add(self.folder.append(head, segment))
 
     def write_head(self, head: Head) -> None:
         """Store the head alone."""
@@ -76,3 +81,26 @@ class Store:
                 return True
         except OSError:
             return False
+
+
+def load(key: str, name: str, model: Checkpoint, cache: Path | None = None) -> Features:
+    """The Features that are stored under ``Features.key``, complete or not, without reading the recording.
+
+    ``name`` is that of the recording; ``model`` must be the one whose networks extracted them, because the key does not
+    say which one that was; ``cache`` is the folder that they are stored in, by default ``settings.cache_folder()``.
+    Raises EmorecError if nothing usable is stored.
+    """
+    found = Folder((cache_folder() if cache is None else Path(cache)) / key).read()
+    if found is None:
+        raise EmorecError(NOT_STORED.format(name=name))
+    head, segments = found
+    info = MediaInfo(path=Path(name), **_known(MediaInfo, head.media))
+    settings = Settings(**_known(Settings, head.settings))
+    joined = JoinedArrays(empty_segment(model, settings))
+    return features_of(head, segments, model, info, settings, key, joined)
+
+
+def _known(kind: type, values: dict) -> dict:
+    """Those of ``values`` that the dataclass ``kind`` has fields for. ``path`` is never among them."""
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}

@@ -9,15 +9,15 @@ from emorec.models import speaker
 STEP = 1 / speaker.STEPS  # hops between two vectors of sound
 FIRST_STEP = 1 / 32  # hops from the start of a hop to the middle of its first vector's frame
 
-# Factor of the inner products of mouths and sounds: for people it is not trained on, the network is surer than right.
+# Factor of the inner products of mouths and sounds: the network is too sure for people on whom it was not trained.
 TEMPER = 0.8
-# Weight of the log likelihood ratio of a picture, so that mouths that fit and those with another voice are equally far
-# from 0: actors who are not trained on have about 0.5 and -0.4 nats.
+# Weight of the log likelihood ratio of a picture. With it, mouths that fit and those with another voice are equally far
+# from 0: actors on whom the network was not trained have about 0.5 and -0.4 nats.
 TRUST = 1.8
-# Nats a picture for the person in view: mouths of people who are not trained on fit less well.
+# Nats per picture in favour of the person in view, because mouths of people who were not trained on fit less well.
 FAVOUR = 0.05
-# With few pictures of a person during speech, there is little to compare a mouth with, and a fit says little: all of
-# them together speak against the person by at most one nat if they are this many, and by the cube of their share of it.
+# With few pictures of a person during speech, a mouth can be compared with little, and a bad fit says little. All n
+# pictures together count against the person by at most (n / FEW_PICTURES) ** 3 nats.
 FEW_PICTURES = 9
 LAGS = np.arange(-4, 6)  # in steps: how much later than the picture the sound may be
 LAG_COST = 5.0  # nats by which a lag must be better for each step
@@ -35,7 +35,7 @@ Arrays = dict[str, np.ndarray]
 
 def persons(faces: np.ndarray) -> np.ndarray:
     """The sorted numbers of the persons of ``faces`` (N,) who may speak: those with the most faces."""
-    # A number says nothing about the time on screen: a names file may give any, and who is divided gets a new one.
+    # Faces are counted, because numbers need not be in the order of time on screen: a names file may give any number.
     numbers, counts = np.unique(faces, return_counts=True)
     return np.sort(numbers[np.argsort(-counts, kind="stable")[:MAX_PERSONS]])
 
@@ -65,7 +65,7 @@ def evidence(arrays: Arrays, numbers: np.ndarray, spoken: np.ndarray, hop_second
         pictures[column] = len(faces)
         beside[:, column] = np.bincount(place[faces], quiet[inside] + FAVOUR, len(spoken))
         usual = _log_mean_exp(mouths @ others.T)
-        # Of every step at once: the steps of different lags are the same ones.
+        # Computed for all steps at once, because different lags use the same steps.
         usual_of_sound = _log_mean_exp(sound @ mouths[_spread(np.arange(len(mouths)))].T)
         at = ((arrays["face_time"][faces] - begin) / hop_seconds - FIRST_STEP) / STEP
         for row, lag in enumerate(LAGS):

@@ -41,11 +41,13 @@ def arrays_of(pictures: Mapping[int, tuple[float, bytes]]) -> Arrays:
 
 def thumbnail(features: Features, number: int) -> bytes | None:
     """The JPEG of a person's best face, None if none is stored."""
-    row = best(features, number)
-    return None if row is None else content(features, row)
+    row = best_thumbnail(features, number)
+    return None if row is None else thumbnail_jpeg(features, row)
 
 
-def best(features: Features, number: int, during: tuple[float, float] | None = None, reach: float = 0.0) -> int | None:
+def best_thumbnail(
+    features: Features, number: int, during: tuple[float, float] | None = None, reach: float = 0.0
+) -> int | None:
     """The index of the thumbnail with a person's best face, None if none is stored.
 
     With ``during`` (s) only tracks count that show the person then or, if there are none, soonest before or after it,
@@ -64,7 +66,7 @@ def best(features: Features, number: int, during: tuple[float, float] | None = N
     return int(rows[arrays["thumbnail_quality"][rows].argmax()]) if len(rows) else None
 
 
-def content(features: Features, row: int) -> bytes:
+def thumbnail_jpeg(features: Features, row: int) -> bytes:
     """The JPEG of the thumbnail with an index."""
     arrays = features.arrays
     end = int(arrays["thumbnail_bytes"][: row + 1].sum())

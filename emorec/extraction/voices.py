@@ -59,7 +59,7 @@ def _whole_segments(
 ) -> Iterator[Arrays]:
     """Yield the voice arrays of each segment with all its hops."""
     front_end, net = model.front_end, for_inference(model.voice)
-    margin = _margin_hops(front_end) * front_end.hop
+    margin = margin_hops(front_end) * front_end.hop
     number, end = first, 0
     origin = _start(number, front_end) - margin  # the first sample in ``pieces``
     count = len(channels.SIDES) if settings.channel == channels.SPLIT else 1
@@ -70,7 +70,7 @@ def _whole_segments(
     if settings.end is not None:
         end_sample = round(settings.end * front_end.rate)
         read_until = math.ceil((settings.end + margin_seconds) / block_seconds) * block_seconds
-    blocks = sources.of(media).audio(
+    blocks = sources.as_source(media).audio(
         front_end.rate,
         start=max(origin, 0) / front_end.rate,
         block_seconds=block_seconds,
@@ -128,7 +128,7 @@ def _pieces(
 
 def _start(number: int, front_end: VoiceFrontEnd) -> int:
     """The sample at which a segment starts."""
-    return segments.start(number) * front_end.hop
+    return segments.first_hop(number) * front_end.hop
 
 
 def _span(number: int, front_end: VoiceFrontEnd) -> int:
@@ -136,7 +136,7 @@ def _span(number: int, front_end: VoiceFrontEnd) -> int:
     return _start(number + 1, front_end) - _start(number, front_end)
 
 
-def _margin_hops(front_end: VoiceFrontEnd) -> int:
+def margin_hops(front_end: VoiceFrontEnd) -> int:
     """Hops that are read on each side of a segment: the margin of the front end, in whole blocks."""
     return -(-front_end.margin_hops // BLOCK_HOPS) * BLOCK_HOPS
 
@@ -151,18 +151,18 @@ def _voice_arrays(
 ) -> Arrays:
     """The arrays of one segment from its samples (channels, N) with margins; its sound ends at the sample ``end``."""
     hops = -(-(end - _start(number, front_end)) // front_end.hop)
-    time = (segments.start(number) + np.arange(hops) + 0.5) * front_end.hop_seconds
+    time = (segments.first_hop(number) + np.arange(hops) + 0.5) * front_end.hop_seconds
     each: list[Arrays] = []
     for index, channel in enumerate(samples):
         # Many files hold the same sound in both channels; it is encoded once.
         same = index and np.array_equal(channel, samples[0])
-        arrays = each[0] if same else _of_channel(front_end, net, channel, number, encoded)
+        arrays = each[0] if same else encode_channel(front_end, net, channel, number, encoded)
         each.append({name: array[:hops] for name, array in arrays.items()})
-    features_of_hops = each[0] if len(each) == 1 else channels.merged(each)
+    features_of_hops = each[0] if len(each) == 1 else channels.merge(each)
     return {"voice_time": np.repeat(time, len(each))} | features_of_hops | {"end": np.array([end / front_end.rate])}
 
 
-def _of_channel(
+def encode_channel(
     front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, number: int, encoded: dict[tuple[int, int], Arrays]
 ) -> Arrays:
     """The features of the hops of one channel in a segment, from its samples (N,) with margins.
@@ -171,7 +171,7 @@ def _of_channel(
     """
     # Speech is detected in rows of a fixed length. They begin at multiples of that length from the start of the
     # recording, which need not be where a segment begins.
-    hops_into_row = segments.start(number) % front_end.speech_row_hops
+    hops_into_row = segments.first_hop(number) % front_end.speech_row_hops
     if samples.any():
         return _encode(front_end, net, samples, hops_into_row)
     key = len(samples), hops_into_row
@@ -184,8 +184,8 @@ def _of_channel(
 def _encode(front_end: VoiceFrontEnd, net: VoiceNet, samples: np.ndarray, hops_into_row: int) -> Arrays:
     """The features of samples (N,) between their margins; ``hops_into_row``: hops between the start of the current
     row of speech detection and the first of them."""
-    margin, context, hop = _margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
-    samples = rumble.without(samples)  # once for all that follows
+    margin, context, hop = margin_hops(front_end), VoiceNet.CONTEXT_HOPS, front_end.hop
+    samples = rumble.remove_rumble(samples)  # once for all that follows
     log_mel = features.log_mel(samples, front_end, filtered=True)
     with_context = slice((margin - context) * VoiceNet.FRAMES_PER_HOP, -(margin - context) * VoiceNet.FRAMES_PER_HOP)
     row, last = (margin - hops_into_row) * hop, len(samples) - margin * hop

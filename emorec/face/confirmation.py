@@ -1,7 +1,7 @@
 """Confirm faces in still pictures: a pattern that looks like a face by chance does not do so in every view.
 
-The detector sees a still picture in many pixels, to find small faces, and takes a necktie or a neckline for one now and
-then. A face that it is not sure of must also be found in the mirrored picture and in a close view.
+The detector sees a still picture at a high resolution, to find small faces, and sometimes takes a necktie or a neckline
+for a face. A face that it is not sure of must also be found in the mirrored picture and in a close view.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CLOSE_SIDE = 96  # pixels; side of the face in the close view
 AROUND = 1.5  # sides of the face that the close view shows on each side of it
 
 
-def confirmed(image: np.ndarray, faces: Sequence[Face], detector: Detector) -> list[Face]:
+def confirm(image: np.ndarray, faces: Sequence[Face], detector: Detector) -> list[Face]:
     """The ``faces`` that ``detector`` found in an RGB image (H, W, 3) uint8 and is sure of, or finds in other views."""
     if all(face.score >= CLEAR_SCORE for face in faces):
         return [*faces]

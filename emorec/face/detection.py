@@ -25,7 +25,7 @@ MIN_SIDE = 64  # pixels; smaller images are padded to it
 # Pixels; smaller pictures are enlarged to it, because the detector misses faces of a few pixels. In pictures of FER+
 # Valid, of 48 pixels, it finds 97.6 % of the faces at 144 and 96.2 % at 192 pixels.
 SMALLEST_SIDE = 144
-SCORE_THRESHOLD = 0.6
+SCORE_THRESHOLD = 0.6  # training shifts the logits of the bundled detector so that a face counts from here on
 NMS_THRESHOLD = 0.3  # intersection over union above which two boxes count as one face
 
 BUNDLED = Path(__file__).parents[1] / "weights" / "face_detector.safetensors"
@@ -122,7 +122,7 @@ def detector(file: Path | None, side: int = DETECTION_SIDE) -> Detector:
     return BundledDetector(file, side) if file.suffix == ".safetensors" else YuNet(file, side)
 
 
-def enlarged(image: np.ndarray) -> np.ndarray:
+def enlarge_small(image: np.ndarray) -> np.ndarray:
     """An image (H, W) or (H, W, 3) whose longer side is at least SMALLEST_SIDE pixels."""
     scale = SMALLEST_SIDE / max(image.shape[:2])
     return image if scale <= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)

@@ -10,8 +10,6 @@ from safetensors.numpy import load_file
 
 from emorec.face.detector_net import CHANNELS, MAX_LOG_SIZE, STRIDES, DetectorConfig, layers, maps, shapes
 
-SCORE_THRESHOLD = 0.6  # training shifts the logits so that a face counts from here on
-
 
 def load(file: Path) -> onnxruntime.InferenceSession:
     """A session of onnxruntime with the weights of a safetensors file.
@@ -51,33 +49,38 @@ def graph(weights: dict[str, np.ndarray], config: DetectorConfig | None = None) 
 def detect(session: onnxruntime.InferenceSession, planes: np.ndarray, min_score: float, max_overlap: float):
     """Faces in a picture as rows (N, 15) float32: left, top, width, height, five landmarks (x, y), score; in pixels.
 
-    planes float32 (1, 3, H, W), red, green and blue from 0 to 255; H and W multiples of MULTIPLE. Best first; of faces
-    that overlap by more than ``max_overlap`` (intersection over union) only the best.
+    ``planes`` (1, 3, H, W) float32 are red, green and blue from 0 to 255; H and W are multiples of MULTIPLE. The best
+    face comes first; of faces that overlap by more than ``max_overlap`` (intersection over union) only the best is
+    returned.
     """
     min_logit = np.log(min_score / (1 - min_score))
     outputs = [np.asarray(output) for output in session.run(None, {"picture": planes})]
     rows = np.concatenate(
         [_rows(values[0], stride, min_logit) for stride, values in zip(STRIDES, outputs, strict=True)]
     )
-    return best(rows[np.argsort(-rows[:, 14], kind="stable")], max_overlap)
+    rows = rows[np.argsort(-rows[:, 14], kind="stable")]
+    return rows[suppress_overlaps(rows[:, :4], max_overlap)]
 
 
-def best(rows: np.ndarray, max_overlap: float) -> np.ndarray:
-    """Rows (N, 15), best first, without those that overlap a better one by more than ``max_overlap``."""
-    low, high = rows[:, :2], rows[:, :2] + rows[:, 2:4]
-    area = rows[:, 2] * rows[:, 3]
-    left, selected = np.arange(len(rows)), []
+def suppress_overlaps(boxes: np.ndarray, max_overlap: float) -> list[int]:
+    """Non-maximum suppression: the indices of the boxes that overlap no better one by more than ``max_overlap``.
+
+    ``boxes`` (N, 4) are left, top, width and height in pixels, best first; the overlap is intersection over union.
+    """
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    area = boxes[:, 2] * boxes[:, 3]
+    left, selected = np.arange(len(boxes)), []
     while len(left):
         first, left = left[0], left[1:]
-        selected.append(first)
+        selected.append(int(first))
         sides = np.minimum(high[first], high[left]) - np.maximum(low[first], low[left])
         shared = np.clip(sides, 0, None).prod(axis=1)
         left = left[shared <= max_overlap * (area[first] + area[left] - shared)]
-    return rows[selected]
+    return selected
 
 
 def _rows(values, stride, min_logit):
-    """The rows of one map (CHANNELS, h, w): a face for every cell whose logit is at least ``least``."""
+    """The rows of one map (CHANNELS, h, w): a face for every cell whose logit is at least ``min_logit``."""
     columns = values.shape[2]
     values = values.reshape(CHANNELS, -1)
     chosen = np.flatnonzero(values[0] >= min_logit)

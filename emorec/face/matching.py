@@ -48,13 +48,17 @@ def similarity(track: Seen, box: np.ndarray, thumbnail: np.ndarray) -> float:
 
 
 def thumbnail_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The face and its surroundings, float32 (THUMBNAIL, THUMBNAIL, 3) from 0 to 1.
+
+    ``box`` (left, top, width, height) is in fractions of the image uint8 (H, W, 3).
+    """
     height, width = image.shape[:2]
     left, top, wide, high = box * [width, height, width, height]
     left, right = left - SURROUNDINGS * wide, left + (1 + SURROUNDINGS) * wide
     top, bottom = top - SURROUNDINGS * high, top + (1 + SURROUNDINGS) * high
     left, top = int(np.clip(left, 0, width - 1)), int(np.clip(top, 0, height - 1))
     region = image[top : max(int(bottom), top + 1), left : max(int(right), left + 1)]
-    return shrunk(region, (THUMBNAIL, THUMBNAIL))
+    return shrink(region, (THUMBNAIL, THUMBNAIL))
 
 
 def small_face(crop: np.ndarray | None) -> np.ndarray:
@@ -64,10 +68,12 @@ def small_face(crop: np.ndarray | None) -> np.ndarray:
     return cv2.resize(crop, (FACE_SIDE, FACE_SIDE), interpolation=cv2.INTER_AREA)
 
 
-def shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image uint8 in a smaller ``size`` (width, height, px), float32 from 0 to 1."""
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """The correlation, from -1 to 1, of the values of two arrays of the same shape; 0 if one is constant."""
     a, b = (a - a.mean()).ravel(), (b - b.mean()).ravel()
     return float(a @ b / max(np.sqrt((a @ a) * (b @ b)), 1e-9))

@@ -33,7 +33,7 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 
 def mosaic(content: bytes) -> bytes:
-    """A JPEG as coarse blocks of its mean colours, in which nobody is recognised."""
+    """A JPEG as coarse blocks of its mean colours, in which nobody can be recognised."""
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None  # what this package wrote can be read
     blocks = cv2.resize(picture, (BLOCKS, BLOCKS), interpolation=cv2.INTER_AREA)

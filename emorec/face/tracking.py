@@ -13,7 +13,7 @@ from emorec.face.matching import (
     THUMBNAIL,
     correlation,
     is_cut,
-    shrunk,
+    shrink,
     similarity,
     small_face,
     thumbnail_of,
@@ -90,7 +90,7 @@ class Tracker:
 
         ``image`` (H, W, 3) is RGB, seen at ``time`` (s).
         """
-        self._first, self._began = shrunk(image, OVERVIEW), time
+        self._first, self._began = shrink(image, OVERVIEW), time
 
     def update(
         self, time: float, image: np.ndarray, boxes: np.ndarray, crops: Sequence[np.ndarray | None] | None = None
@@ -100,7 +100,7 @@ class Tracker:
         ``boxes`` (N, 4) are fractions of the RGB ``image`` (H, W, 3), seen at ``time`` (s). ``crops`` are the aligned
         grey faces uint8 (S, S), with None for a face too poor to be recognised.
         """
-        overview = shrunk(image, OVERVIEW)
+        overview = shrink(image, OVERVIEW)
         if self._overview is not None and is_cut(self._overview, overview):
             self._tracks = []
         self._overview = overview
@@ -113,19 +113,7 @@ class Tracker:
         thumbnails = [thumbnail_of(image, box) for box in boxes]
         crops = crops or [None] * len(thumbnails)
         faces = [small_face(crop) for crop in crops]
-        pairs = sorted(
-            (
-                (similarity(track, box, thumbnail), row, index)
-                for row, (box, thumbnail) in enumerate(zip(boxes, thumbnails, strict=True))
-                for index, track in enumerate(self._tracks)
-            ),
-            reverse=True,
-        )
-        matched: dict[int, int] = {}
-        for alike, row, index in pairs:
-            if alike > 0 and row not in matched and index not in matched.values():
-                matched[row] = index
-        current = {row: self._tracks[index] for row, index in matched.items()}
+        current = self._match(boxes, thumbnails)
         for row, track in current.items():
             same_face = correlation(track.face, faces[row]) if track.face.any() and faces[row].any() else 1.0
             if same_face + correlation(track.thumbnail, thumbnails[row]) < UNBROKEN:
@@ -138,6 +126,22 @@ class Tracker:
             self._gallery.add(track.person, time, views[row])
         self._numbers = [current[row].number for row in range(len(boxes))]
         return [current[row].person for row in range(len(boxes))]
+
+    def _match(self, boxes: np.ndarray, thumbnails: list[np.ndarray]) -> dict[int, Track]:
+        """The track that each box continues, by row; the most similar pairs are matched first."""
+        pairs = sorted(
+            (
+                (similarity(track, box, thumbnail), row, index)
+                for row, (box, thumbnail) in enumerate(zip(boxes, thumbnails, strict=True))
+                for index, track in enumerate(self._tracks)
+            ),
+            reverse=True,
+        )
+        matched: dict[int, int] = {}
+        for alike, row, index in pairs:
+            if alike > 0 and row not in matched and index not in matched.values():
+                matched[row] = index
+        return {row: self._tracks[index] for row, index in matched.items()}
 
     def _new_track(self) -> int:
         self._next_track += 1

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from emorec.face.detector import suppress_overlaps
+
 Session = onnxruntime.InferenceSession
 
 STRIDES = (8, 16, 32)  # pixels between neighbouring positions of the three output maps
@@ -43,7 +45,9 @@ def detect(session: Session, planes: np.ndarray, min_score: float, max_overlap: 
     arrays = [np.asarray(output) for output in session.run(NAMES, {"input": planes})]
     outputs = dict(zip(NAMES, arrays, strict=True))
     rows = np.concatenate([_decode(outputs, stride, planes.shape[3] // stride, min_score) for stride in STRIDES])
-    return _suppress_overlaps(rows[np.argsort(-rows[:, 14], kind="stable")], max_overlap)
+    rows = rows[np.argsort(-rows[:, 14], kind="stable")]
+    boxes = rows[:, :4].astype(np.int32)  # whole pixels, as in OpenCV
+    return rows[suppress_overlaps(boxes, max_overlap)]
 
 
 def _decode(outputs: dict[str, np.ndarray], stride: int, columns: int, min_score: float) -> np.ndarray:
@@ -56,16 +60,3 @@ def _decode(outputs: dict[str, np.ndarray], stride: int, columns: int, min_score
     corner = (position + box[chosen, :2]) * stride - size / 2
     points = (np.tile(position, 5) + landmarks[chosen]) * stride
     return np.concatenate([corner, size, points, score[chosen, None]], axis=1)
-
-
-def _suppress_overlaps(rows: np.ndarray, max_overlap: float) -> np.ndarray:
-    """Non-maximum suppression of rows sorted by score, best first."""
-    boxes = rows[:, :4].astype(np.int32)  # whole pixels, as in OpenCV
-    low, high, area = boxes[:, :2], boxes[:, :2] + boxes[:, 2:], boxes[:, 2] * boxes[:, 3]
-    left, selected = np.arange(len(rows)), []
-    while len(left):
-        best, left = left[0], left[1:]
-        selected.append(best)
-        shared = np.clip(np.minimum(high[best], high[left]) - np.maximum(low[best], low[left]), 0, None).prod(axis=1)
-        left = left[shared <= max_overlap * (area[best] + area[left] - shared)]
-    return rows[selected]

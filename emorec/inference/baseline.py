@@ -20,14 +20,14 @@ from emorec.models.checkpoint import Checkpoint
 
 FUSIONS = ("late", "voice")  # that use it; intermediate fusion has a network of its own
 
-# Windows with full evidence up to which there is no baseline, and windows beyond these that are worth half of the
-# result. Chosen on simulated recordings of 6 to 128 windows by people held out of training: the loss is flat between 2
-# and 8 of either (train/RECIPES.md).
+# With up to LEAST windows with full evidence there is no baseline; with SHRINKAGE windows more, it has half its weight.
+# Chosen on simulated recordings of 6 to 128 windows by people held out of training: the loss is flat between 2 and 8 of
+# either (train/RECIPES.md).
 LEAST = 4.0
 SHRINKAGE = 4.0
-# Mean log likelihood of another emotion above that of neutral, by the head for single windows, from which on the
-# baseline counts less, and from which on not at all: a speaker who is angry throughout must not become the measure of
-# calm. Of calm and mixed recordings 2 % reach the middle, of those with one acted emotion 64 to 89 %.
+# How far the mean log likelihood of another emotion exceeds that of neutral, by the head for single windows, where the
+# baseline begins to count less, and where it no longer counts: a speaker who is angry throughout must not become the
+# standard of calm. Of calm and mixed recordings 2 % reach the middle, of those with one acted emotion 64 to 89 %.
 DOUBT = (1.5, 2.5)
 
 NOTE = (
@@ -58,7 +58,7 @@ def available(model: Checkpoint) -> bool:
     return RELATIVE in model.voice.config.heads
 
 
-def of(logits: np.ndarray, voice: np.ndarray, evidence: np.ndarray) -> Baseline | None:
+def baseline_of_speaker(logits: np.ndarray, voice: np.ndarray, evidence: np.ndarray) -> Baseline | None:
     """The baseline of a speaker from windows side by side; None if there is too little speech for one.
 
     ``logits`` (N, labels) are those of the head "relative", ``voice`` (N, 7) the log likelihoods of the head for single
@@ -74,14 +74,16 @@ def of(logits: np.ndarray, voice: np.ndarray, evidence: np.ndarray) -> Baseline 
     return Baseline(np.average(logits[heard], axis=0, weights=evidence[heard]), weight)
 
 
-def of_each(speaker: np.ndarray, logits: np.ndarray, voice: np.ndarray, evidence: np.ndarray) -> dict[int, Baseline]:
-    """The baselines of all speakers, by number, who have enough speech for one; arguments as for ``of``.
+def baselines_of_speakers(
+    speaker: np.ndarray, logits: np.ndarray, voice: np.ndarray, evidence: np.ndarray
+) -> dict[int, Baseline]:
+    """The baselines, by number, of all speakers with enough speech for one; arguments as for ``baseline_of_speaker``.
 
     ``speaker`` (N,) is who speaks in each window. One baseline for all is wrong for a voice in another room or on
     another microphone: all that differs from the others would look like an emotion.
     """
     found = {
-        int(number): of(*(values[speaker == number] for values in (logits, voice, evidence)))
+        int(number): baseline_of_speaker(*(values[speaker == number] for values in (logits, voice, evidence)))
         for number in np.unique(speaker)
     }
     return {number: baseline for number, baseline in found.items() if baseline}
@@ -94,7 +96,7 @@ def _doubt(voice: np.ndarray, evidence: np.ndarray) -> float:
     return float(np.clip((margin - DOUBT[0]) / (DOUBT[1] - DOUBT[0]), 0.0, 1.0))
 
 
-def relative_to(
+def apply_baselines(
     voice: np.ndarray,
     logits: np.ndarray,
     speaker: np.ndarray,
@@ -109,16 +111,16 @@ def relative_to(
     found = voice.copy()
     for number, baseline in baselines.items():
         rows = speaker == number
-        found[rows] = log_likelihood(voice[rows], of_windows(logits[rows], baseline, model), baseline)
+        found[rows] = weight_heads(voice[rows], relative_log_likelihoods(logits[rows], baseline, model), baseline)
     return found
 
 
-def log_likelihood(voice: np.ndarray, relative: np.ndarray, baseline: Baseline) -> np.ndarray:
+def weight_heads(voice: np.ndarray, relative: np.ndarray, baseline: Baseline) -> np.ndarray:
     """Log likelihoods (N, 7) of the heads for single windows and "relative", weighted by the baseline."""
     return baseline.weight * relative + (1 - baseline.weight) * voice
 
 
-def of_windows(logits: np.ndarray, baseline: Baseline, model: Checkpoint) -> np.ndarray:
+def relative_log_likelihoods(logits: np.ndarray, baseline: Baseline, model: Checkpoint) -> np.ndarray:
     """Log likelihoods (N, 7) of the head "relative" for its logits (N, labels) in windows; NaN stays NaN."""
     head: Any = model.voice.heads[RELATIVE]
     bias = head.bias.detach().cpu().numpy().astype(np.float64)

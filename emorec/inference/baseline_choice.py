@@ -27,8 +27,8 @@ SPEAKER, PERSON, NONE = CHOICES = ("speaker", "person", "none")
 DEFAULT = SPEAKER
 STRETCH = re.compile(r"\s*([\d:.,]+)\s*-\s*([\d:.,]+)\s*")
 MAX_BYTES = 2_000_000_000  # 500 hours in steps of 1 s
-BEFORE = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # bytes that come before the text in JSON of any encoding
-FIRST = 4096  # bytes that tell whether a file can be JSON
+LEADING_BYTES = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # bytes that come before the text in JSON of any encoding
+FIRST_BYTES = 4096  # that tell whether a file can be JSON
 SMALLEST = 1e-6  # probability; results have six decimals
 
 UNKNOWN = (
@@ -54,8 +54,8 @@ OTHER_MODEL = "The baseline {given} was made with another model; analyze that re
 class Choice:
     """A baseline: ``name`` as results state it, and where the usual expression comes from.
 
-    It comes from the ``whole`` recording, a ``stretch`` (s) of it, or what is ``known`` of persons by name from a
-    result that the model with the ``fingerprint`` made; without any of these faces are read as they are.
+    It comes from the ``whole`` recording, from a ``stretch`` (s) of it, or from a result of the model with the
+    ``fingerprint``, which tells what is ``known`` of persons by name. Without any of these, faces are read as they are.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Choice:
 BaselineLike = str | PathLike[str] | Choice
 
 
-def of(given: BaselineLike) -> Choice:
+def resolve(given: BaselineLike) -> Choice:
     """The baseline that a user names: one of CHOICES, START-END, or the file of a JSON result; or a Choice itself.
 
     Raises EmorecError, in one sentence, for anything else.
@@ -119,9 +119,12 @@ def stretch_of(text: str) -> tuple[float, float] | None:
 def _of_file(path: Path, given: str) -> Choice:
     try:
         with path.open("rb") as file:
-            content = file.read(FIRST)
-            if content.lstrip(BEFORE)[:1] in (b"{", b"["):  # else a recording, perhaps a large one, given by mistake
-                content += file.read(MAX_BYTES + 1 - FIRST)
+            content = file.read(FIRST_BYTES)
+            if content.lstrip(LEADING_BYTES)[:1] in (
+                b"{",
+                b"[",
+            ):  # else a recording, perhaps a large one, given by mistake
+                content += file.read(MAX_BYTES + 1 - FIRST_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EmorecError(UNKNOWN.format(given=given, names=", ".join(CHOICES), reason=reason)) from None
@@ -173,9 +176,9 @@ def _persons(result: Any) -> dict[str, Measured]:
 
 
 def _window(result: Any, row: Any) -> float:
-    """The length (s) of the window of a row: that of the result, or with longer steps, of the row itself.
+    """The length (s) of the window of a row: that of the result or, if its step is longer, of the row itself.
 
-    Raises KeyError, ValueError or TypeError if it is not told.
+    Raises KeyError, ValueError or TypeError if the result does not tell it.
     """
     window, step = _finite(result["window"]), _finite(result["step"])
     return max(window, _finite(row["end"]) - _finite(row["start"])) if step > window else window

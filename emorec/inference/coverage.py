@@ -6,10 +6,12 @@ last one until the video ends.
 
 import numpy as np
 
-WIDE = 64  # columns; from here on numpy sums faster row by row than along each column
+WIDE = 64  # columns; for this many or more, numpy sums faster row by row than along each column
 
 
-def within(begin: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def overlapping_indices(
+    begin: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """First and last (exclusive) indices (N,) of the intervals [begin, end) (M,) that overlap ranges [low, high) (N,).
 
     All times are in seconds. The intervals are sorted by their begin and by their end.
@@ -24,7 +26,7 @@ def integrals(values: np.ndarray, begin: np.ndarray, end: np.ndarray, low: np.nd
     The intervals are sorted and do not overlap.
     """
     out = np.zeros((len(low), values.shape[1]))
-    first, last = within(begin, end, low, high)
+    first, last = overlapping_indices(begin, end, low, high)
     overlapping = np.flatnonzero(last > first)
     if not len(overlapping):
         return out
@@ -37,7 +39,7 @@ def integrals(values: np.ndarray, begin: np.ndarray, end: np.ndarray, low: np.nd
     return out
 
 
-def seconds(begin: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def covered_seconds(begin: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Seconds of each range [low, high) (N,) that is covered by intervals [begin, end) (M,): (N,)."""
     return integrals(np.ones((len(begin), 1)), begin, end, low, high)[:, 0]
 

@@ -34,7 +34,7 @@ def check(
 ) -> None:
     """Raise EmorecError, in one sentence, for settings that cannot be used."""
     fusions.check(fusion)
-    baseline_choice.of(baseline)
+    baseline_choice.resolve(baseline)
     numbers: dict[str, object] = {"step": step, "window": window, "smoothing": smooth, "confidence": unsure_below}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Real):
@@ -47,4 +47,4 @@ def check(
         raise EmorecError(f"The smoothing of {smooth:g} s is out of range; choose 0 to {WINDOW_RANGE[1]:g} s.")
     if not 0 <= unsure_below <= 1:
         raise EmorecError(f"The confidence of {unsure_below:g} is out of range; choose 0 to 1.")
-    priors.of(prior)
+    priors.resolve(prior)

@@ -17,7 +17,7 @@ from emorec.extraction.spoken import PERSON, SPEECH
 from emorec.inference import coverage, pooling
 from emorec.inference import fusion as fusions
 from emorec.inference.result import Timeline
-from emorec.inference.voice_pooling import between, share_of
+from emorec.inference.voice_pooling import index_range, share_of
 
 ALL, MAIN, SPEAKER = WORDS
 
@@ -36,10 +36,10 @@ SEVERAL = (
     "Several persons are in view at once for {share:.0%} of the time, and each row is about only one of them; choose a "
     "person, or all persons, to see the others."
 )
-SEVERAL_SECONDS, SEVERAL_SHARE = 5.0, 0.2  # of what was analysed, from which on SEVERAL is told; both must be reached
+SEVERAL_SECONDS, SEVERAL_SHARE = 5.0, 0.2  # of what was analysed, from which on SEVERAL is a note; both must be reached
 
 
-def checked(person: object) -> PersonLike:
+def checked_person(person: object) -> PersonLike:
     """The person; a number, also one of numpy, as an int. Raises EmorecError if no recording can have it."""
     if isinstance(person, Integral) and not isinstance(person, bool):
         if person < 0:
@@ -57,13 +57,13 @@ def is_choosable(features: Features) -> bool:
 
 
 def number_of(features: Features, person: PersonLike) -> int | None:
-    """The number of one person: of a number or a name, and of "main"; None for None, "all" and "speaker".
+    """The number of the person that a number, a name or "main" stands for; None for None, "all" and "speaker".
 
-    "main" is the person who is longest on screen; if nobody is seen, the one who is heard longest, None if nobody is
-    known. A name counts in small or capital letters,
-    an exact match first. Raises EmorecError for a person whom the recording does not show.
+    "main" is the person who is longest on screen, or heard longest if nobody is seen; None if nobody is known. Names
+    are compared without regard to case, after an exact match. Raises EmorecError for a person whom the recording does
+    not show.
     """
-    person = checked(person)
+    person = checked_person(person)
     if person is None or person in (ALL, SPEAKER):
         return None
     if person == MAIN:
@@ -91,7 +91,7 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     """The person (N,) to whom most voice hops in each range [low, high) (s) belong, -1 where no hop has a person.
 
     A hop lies in the range that holds its middle; if a range is so short that it holds none, the hops count that it
-    overlaps. Of equals the one who is longer on screen counts.
+    overlaps. If two have equally many, the one who is longer on screen counts.
     """
     arrays = features.arrays
     voices = arrays.get(PERSON)
@@ -101,14 +101,14 @@ def speakers(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     if voices is None or not ranked:
         return np.full(len(low), -1)
     times, half = arrays["voice_time"], features.hop_seconds / 2
-    first, last = between(times, low, high)
-    overlapped = between(times, low - half + 1e-9, high + half - 1e-9)
+    first, last = index_range(times, low, high)
+    overlapped = index_range(times, low - half + 1e-9, high + half - 1e-9)
     first, last = (np.where(first < last, *ends) for ends in zip((first, last), overlapped, strict=True))
     counts = coverage.sums((voices[:, None] == np.array(ranked)).astype(float), first, last)
     return np.where(counts.max(axis=1) > 0, np.array(ranked)[counts.argmax(axis=1)], -1)
 
 
-def shown(faces: np.ndarray, voices: np.ndarray) -> np.ndarray:
+def persons_of_rows(faces: np.ndarray, voices: np.ndarray) -> np.ndarray:
     """The person (N,) whom each row describes: that of ``faces`` (N,), -1 for none, or one who is only heard."""
     return np.where((faces < 0) & np.isin(voices, [*VOICE_NAMES]), voices, faces)
 
@@ -157,7 +157,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _by_anybody(features: Features, persons: Sequence[int]) -> np.ndarray | None:
-    """How much each voice hop (H,) counts for that one of the persons for whom it counts most; None if all count."""
+    """The largest share (H,) with which each voice hop counts for one of the persons; None if every hop counts."""
     most: np.ndarray | None = None
     for person in persons:
         share = share_of(features, person)
@@ -174,24 +174,25 @@ def _anybody(features: Features, low: np.ndarray, high: np.ndarray) -> np.ndarra
     mine = np.flatnonzero(np.isin(arrays["face_person"], features.persons))
     # The faces of a picture follow each other; one of them is enough.
     mine = mine[np.diff(times[mine], prepend=-np.inf) > 0]
-    seen = coverage.seconds(times[mine], shown_until(arrays, features.until)[mine], low, high)
+    seen = coverage.covered_seconds(times[mine], shown_until(arrays, features.until)[mine], low, high)
     return np.minimum(seen / coverage.lengths(low, high, features.until), 1.0)
 
 
-def about(timeline: Timeline, number: int, name: str) -> Timeline:
+def about_person(timeline: Timeline, number: int, name: str) -> Timeline:
     """The timeline of one person among all: every row names the person, also those that do not show the face."""
     return replace(timeline, person=np.full(len(timeline), number), name=name or default_name(number))
 
 
 def note_without_faces(features: Features, fusion: str) -> str:
-    """NO_FACE if a recording that is read to its end has pictures without a face, and speech, and faces were to count;
-    else ""."""
+    """NO_FACE if a complete recording has speech, and pictures without a face, although faces should count; else ""."""
     # While a recording is being read, a face may still come. A result without evidence says by itself what is missing.
     if not features.complete or fusion in ("face", "voice"):
         return ""
     arrays = features.arrays
-    is_told = len(arrays["frame_time"]) and not len(arrays["face_time"]) and (arrays["voice_speech"] >= SPEECH).any()
-    return NO_FACE if is_told else ""
+    is_worth_a_note = (
+        len(arrays["frame_time"]) and not len(arrays["face_time"]) and (arrays["voice_speech"] >= SPEECH).any()
+    )
+    return NO_FACE if is_worth_a_note else ""
 
 
 def note_of_several(features: Features, person: PersonLike, fusion: str) -> str:
@@ -206,5 +207,5 @@ def note_of_several(features: Features, person: PersonLike, fusion: str) -> str:
     several = np.maximum.reduceat(numbers, first) != np.minimum.reduceat(numbers, first)
     seconds = float(shown[first][several].sum())
     share = seconds / max(features.until - features.start, 1e-9)
-    told = seconds >= SEVERAL_SECONDS - 1e-6 and share >= SEVERAL_SHARE - 1e-6
-    return SEVERAL.format(share=min(share, 1.0)) if told else ""
+    is_worth_a_note = seconds >= SEVERAL_SECONDS - 1e-6 and share >= SEVERAL_SHARE - 1e-6
+    return SEVERAL.format(share=min(share, 1.0)) if is_worth_a_note else ""

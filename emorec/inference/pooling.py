@@ -11,7 +11,7 @@ from emorec.extraction.features import Features
 from emorec.extraction.persons import shown_until
 from emorec.extraction.spoken import SPEECH
 from emorec.inference import fusion as fusions
-from emorec.inference.coverage import integrals, lengths, seconds, within
+from emorec.inference.coverage import covered_seconds, integrals, lengths, overlapping_indices
 from emorec.inference.voice_pooling import Voice, pooled_voice, share_of, speakers_of
 from emorec.models.checkpoint import Checkpoint
 
@@ -116,7 +116,7 @@ def coverage(
     face_until, seen = shown_until(arrays, until), np.zeros(len(low))
     for person in np.unique(persons[persons >= 0]):
         faces, windows = arrays["face_person"] == person, persons == person
-        seen[windows] = seconds(arrays["face_time"][faces], face_until[faces], low[windows], high[windows])
+        seen[windows] = covered_seconds(arrays["face_time"][faces], face_until[faces], low[windows], high[windows])
     whose, spoken = persons if whose is None else whose, np.zeros(len(low))
     for person in np.unique(whose):
         rows = whose == person
@@ -142,7 +142,7 @@ class _Faces:
     """
 
     def __init__(self, arrays: Arrays, face_until: np.ndarray, low: np.ndarray, high: np.ndarray):
-        first, last = within(arrays["face_time"], face_until, low, high)
+        first, last = overlapping_indices(arrays["face_time"], face_until, low, high)
         part = slice(first.min(), last.max())
         self._low, self._high = low, high
         self._arrays = {name: arrays[name][part] for name in ("face_logits", "face_embedding")}

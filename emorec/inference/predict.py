@@ -17,8 +17,8 @@ from emorec.inference.usual_expression import Usual
 from emorec.models.checkpoint import Checkpoint
 
 BATCH = 1024  # rows fused at a time, so that intermediate results stay in the processor's cache
-NOBODY = -1  # in smoothing: a row of which it is not known whose it is
-SOMEBODY = -2  # in smoothing: a voice that is known to be of no person of the recording
+NOBODY = -1  # in smoothing: a row whose person is not known
+SOMEBODY = -2  # in smoothing: the voice of somebody who is none of the recording's persons
 
 
 def fuse(
@@ -39,8 +39,8 @@ def fuse(
     face_evidence = fusions.evidence(face, pooled.face_coverage, pooled.seconds)
     # A voice that may be somebody else's is less evidence, however long it is heard.
     voice_evidence = fusions.evidence(voice, pooled.voice_coverage, pooled.seconds) * pooled.voice_certainty
-    face = usual_expression.without(face, pooled.person, usual or {})
-    voice = baselines.relative_to(voice, pooled.voice_relative, pooled.speaker, own or {}, model)
+    face = usual_expression.remove_usual(face, pooled.person, usual or {})
+    voice = baselines.apply_baselines(voice, pooled.voice_relative, pooled.speaker, own or {}, model)
     either = np.maximum(face_evidence, voice_evidence)
     alone = fusions.weighted(face, face_evidence), fusions.weighted(voice, voice_evidence)
     if fusion == "face":

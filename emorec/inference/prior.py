@@ -53,7 +53,7 @@ WRONG_KIND = "The prior {name} must hold an object with a share for each of {emo
 class Prior:
     """A named prior: ``shares`` (7) of the emotions, which sum to 1.
 
-    If ``adaptive``, they are the start of an estimation, see ``adapted``.
+    If ``adaptive``, they are the start of an estimation, see ``adapt``.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Prior:
         return np.log(np.maximum(self.shares, FLOOR))
 
 
-def of(given: str | Path | Mapping[str, float] | Prior) -> Prior:
+def resolve(given: str | Path | Mapping[str, float] | Prior) -> Prior:
     """The prior that a user names: one of NAMES, a JSON file of seven shares, or a mapping of emotions to shares.
 
     The shares need not sum to 1. Raises EmorecError if an emotion is missing, unknown or has a negative share, or if
@@ -98,15 +98,15 @@ def of(given: str | Path | Mapping[str, float] | Prior) -> Prior:
     return Prior(name=OWN if name in NAMES else name, shares=_shares(content))
 
 
-def of_still(given: str | Path | Mapping[str, float] | Prior) -> Prior:
-    """The prior of a still picture, as ``of`` without "adaptive". Raises EmorecError."""
-    prior = of(given)
+def resolve_for_still(given: str | Path | Mapping[str, float] | Prior) -> Prior:
+    """The prior of a still picture, as ``resolve`` without "adaptive". Raises EmorecError."""
+    prior = resolve(given)
     if prior.adaptive:
         raise EmorecError(NOTHING_TO_ADAPT)
     return prior
 
 
-def adapted(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> Prior:
+def adapt(log_likelihoods: np.ndarray, weights: np.ndarray, prior: Prior) -> Prior:
     """The prior that fits one recording, by expectation maximisation (Saerens et al., 2002) with pseudo-counts.
 
     ``log_likelihoods`` (N, 7) are those of rows with evidence, and ``weights`` (N,) the number of independent windows

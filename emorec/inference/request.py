@@ -1,4 +1,4 @@
-"""What is inferred from features: the choices that do not change from one timeline of a recording to the next."""
+"""A request for timelines of a recording: the features, the model, and the choices that all of them share."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def rows(until: float, step: float, begin: float = 0.0) -> tuple[np.ndarray, np.
 class Request:
     """What is inferred, apart from the step and the prior.
 
-    ``own`` are the baselines of the voices, and ``usual`` the usual expressions of the persons, both by a person's
-    number; -1 is somebody who is not known. ``person`` is a number or None, ``asked`` what the caller gave for it.
-    ``dropped`` is the person whom the caller chose where nobody can be chosen, or None.
+    ``voice_baselines`` and ``usual_expressions`` are by a person's number; -1 is somebody who is not known. ``person``
+    is a number or None, and ``asked_person`` what the caller gave for it. ``unused_person`` is the person whom the
+    caller chose although nobody can be chosen in this recording, else None.
     """
 
     features: Features
@@ -58,30 +58,32 @@ class Request:
     smooth: float
     unsure_below: float
     baseline: Choice
-    own: Mapping[int, baselines.Baseline] = field(default_factory=dict[int, baselines.Baseline])
-    asked: PersonLike = None
-    dropped: PersonLike = None
-    usual: Mapping[int, Usual] = field(default_factory=dict[int, Usual])
+    voice_baselines: Mapping[int, baselines.Baseline] = field(default_factory=dict[int, baselines.Baseline])
+    asked_person: PersonLike = None
+    unused_person: PersonLike = None
+    usual_expressions: Mapping[int, Usual] = field(default_factory=dict[int, Usual])
 
     def pooled(
         self, start: np.ndarray, end: np.ndarray, step: float, voice: voice_pooling.Voice | None = None
     ) -> pooling.Pooled:
-        """The windows of rows from ``start`` to ``end`` (s), (N,) each, ``step`` (s) apart, with the ``voice`` if it is
-        known already."""
+        """The pooled windows of rows from ``start`` to ``end`` (s), (N,) each, ``step`` (s) apart.
+
+        ``voice`` is the pooled voice in these windows, if it is known already.
+        """
         low, high = self.windows(start, end, step)
-        person = people.speakers(self.features, start, end) if self.asked == people.SPEAKER else self.person
+        person = people.speakers(self.features, start, end) if self.asked_person == people.SPEAKER else self.person
         with_features, everybody = self.fusion == "intermediate", self.fusion == "voice" and person is None
         return pooling.pool(self.features, self.model, low, high, person, with_features, (start, end), voice, everybody)
 
-    def whose(self, start: np.ndarray, end: np.ndarray, pooled: pooling.Pooled) -> np.ndarray:
+    def voice_persons(self, start: np.ndarray, end: np.ndarray, pooled: pooling.Pooled) -> np.ndarray:
         """The person (N,) whose voice counts in each row from ``start`` to ``end`` (s); -1 is whoever speaks."""
-        if self.asked == people.SPEAKER:
+        if self.asked_person == people.SPEAKER:
             return people.speakers(self.features, start, end)
         if self.person is not None:
             return np.full(len(start), self.person)
         return np.full(len(start), -1) if self.fusion == "voice" else pooled.person
 
-    def averaged(self, whose: np.ndarray, pooled: pooling.Pooled) -> np.ndarray:
+    def smoothing_persons(self, whose: np.ndarray, pooled: pooling.Pooled) -> np.ndarray:
         """The person (N,) with whose rows each row is smoothed, as in ``predict.smooth``.
 
         Where ``whose`` (N,) names nobody, it is the person whose voice is read, if it is known who speaks.
@@ -106,8 +108,8 @@ class Request:
         return coverage.windows(start, end, self.window, step, (self.features.start, self.features.until))
 
     def fuse(self, pooled: pooling.Pooled) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """``predict.fuse`` of windows by the choices."""
-        return fuse(pooled, self.model, self.fusion, self.own, self.usual)
+        """``predict.fuse`` of windows, with the choices of this request."""
+        return fuse(pooled, self.model, self.fusion, self.voice_baselines, self.usual_expressions)
 
     def choices(self, step: float, prior: priors.Prior) -> dict[str, Any]:
         """All settings that make the timeline, by name."""
@@ -117,13 +119,17 @@ class Request:
             "step": step,
             "window": self.window,
             "smooth": self.smooth,
-            "person": self.asked,
+            "person": self.asked_person,
             "prior": prior.name,
             "prior_shares": {emotion: round(share, 4) for emotion, share in shares},
             "unsure_below": self.unsure_below,
             "baseline": self.baseline.name,
-            "baseline_weight": round(max((one.weight for one in self.own.values()), default=0.0), 4),
-            **({"usual_expression": usual_expression.values(self.usual)} if self.baseline.face else {}),
+            "baseline_weight": round(max((one.weight for one in self.voice_baselines.values()), default=0.0), 4),
+            **(
+                {"usual_expression": usual_expression.added_values(self.usual_expressions)}
+                if self.baseline.face
+                else {}
+            ),
             **self.features.settings,
             "model": self.model.folder.name if self.model.folder else None,
             "fingerprint": self.model.fingerprint,
@@ -132,31 +138,33 @@ class Request:
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user about the recording, about who is shown and who speaks, and about the baselines."""
         split = self.features.settings.get("channel") == channels.SPLIT
-        # Off screen speech counts in rows of nobody, and if only voices count and no person is chosen.
-        counts = self.asked == people.SPEAKER or (self.asked is None and self.fusion == "voice")
-        who = speakers.note(self.features.arrays, counts) if self.fusion != "face" else ""
-        whose = channels.note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
-        usual = baselines.NOTE if self.own else baselines.MISSING if self._lacks_layer else ""
-        unused = "" if self.dropped in (None, people.ALL) else people.NOT_USED.format(person=self.dropped)
-        several = people.note_of_several(self.features, self.asked, self.fusion)
+        # Speech from off screen counts in rows about nobody, and in all rows if only voices count and nobody is chosen.
+        counts = self.asked_person == people.SPEAKER or (self.asked_person is None and self.fusion == "voice")
+        who = speakers.unassigned_note(self.features.arrays, counts) if self.fusion != "face" else ""
+        whose = channels.voices_note(self.features.arrays, split, self.features.names) if self.fusion != "face" else ""
+        usual = baselines.NOTE if self.voice_baselines else baselines.MISSING if self._lacks_layer else ""
+        unused = "" if self.unused_person in (None, people.ALL) else people.NOT_USED.format(person=self.unused_person)
+        several = people.note_of_several(self.features, self.asked_person, self.fusion)
         untrained = UNTRAINED if self.fusion == "intermediate" and UNTRAINED in limits(self.model.training) else ""
         found = [unused, several, whose, who, people.note_without_faces(self.features, self.fusion), usual, untrained]
         return (*self.features.notes, *(sentence for sentence in found if sentence), *self._about_faces())
 
     def _about_faces(self) -> list[str]:
         """Sentences about the usual expressions that were taken out."""
-        if not self._takes_out or not self._persons:
+        if not self._uses_expressions or not self._persons:
             return []
         names = self.features.names
         if not self._has_neutral:
             return [usual_expression.MISSING]
         if self.baseline.known is not None:
-            found = usual_expression.notes(self.usual, [one for one in self._persons if one in self.usual], names)
-            lacking = [names[person] for person in self._persons if person not in self.usual]
+            found = usual_expression.notes(
+                self.usual_expressions, [one for one in self._persons if one in self.usual_expressions], names
+            )
+            lacking = [names[person] for person in self._persons if person not in self.usual_expressions]
             unknown = NOT_KNOWN.format(name=self.baseline.name, names=listed(lacking, usual_expression.MAX_LISTED))
             return [*found, unknown] if lacking else found
         cut = self.baseline.note(self.features.start, self.features.until) if self.features.complete else ""
-        return [*([cut] if cut else []), *usual_expression.notes(self.usual, self._persons, names)]
+        return [*([cut] if cut else []), *usual_expression.notes(self.usual_expressions, self._persons, names)]
 
     @property
     def _lacks_layer(self) -> bool:
@@ -167,7 +175,7 @@ class Request:
         return hops * self.model.front_end.hop_seconds > baselines.LEAST * self.window
 
     @property
-    def _takes_out(self) -> bool:
+    def _uses_expressions(self) -> bool:
         """Whether usual expressions are taken out of faces."""
         return self.baseline.face and self.fusion in usual_expression.FUSIONS
 
@@ -181,9 +189,9 @@ class Request:
         return self.features.persons if self.person is None else [self.person]
 
     def with_baseline(self) -> Self:
-        """The same with the baselines of those who speak, from windows side by side, each of which counts once.
+        """The same request with the baselines of those who speak, from windows that do not overlap.
 
-        Without any the request stays as it is.
+        It stays as it is if no baseline is wanted, or the model or the fusion has no use for one.
         """
         if not self.baseline.voice or self.fusion not in baselines.FUSIONS or not baselines.available(self.model):
             return self
@@ -192,20 +200,21 @@ class Request:
         heard = voice_pooling.pooled_voice(self.features, self.model, low, high, False, speaker)
         voice = self.model.calibration.voice.log_likelihood(heard.probabilities)
         evidence = fusions.evidence(voice, heard.coverage, high - low)
-        return replace(self, own=baselines.of_each(speaker, heard.relative, voice, evidence))
+        return replace(self, voice_baselines=baselines.baselines_of_speakers(speaker, heard.relative, voice, evidence))
 
     def with_usual(self) -> Self:
-        """The same with the usual expressions of the persons, if the baseline takes them out of faces.
+        """The same request with the usual expressions of the persons, if the baseline takes them out of faces.
 
         Raises EmorecError if the baseline is a stretch outside of the recording.
         """
-        if not self._takes_out or not self._has_neutral:
+        if not self._uses_expressions or not self._has_neutral:
             return self
-        found = {person: usual_expression.usual(its, not self.baseline.whole) for person, its in self._measured()}
-        return replace(self, usual={person: usual for person, usual in found.items() if usual})
+        named = not self.baseline.whole
+        found = {person: usual_expression.usual_of(face, named) for person, face in self._measure_faces()}
+        return replace(self, usual_expressions={person: usual for person, usual in found.items() if usual})
 
-    def _measured(self) -> list[tuple[int, Measured]]:
-        """What the faces of the persons usually show; persons of whom a file tells nothing are left out."""
+    def _measure_faces(self) -> list[tuple[int, Measured]]:
+        """What the face of each person usually shows; persons about whom a baseline file tells nothing are left out."""
         persons, known = self._persons, self.baseline.known
         if known is not None:
             if len(persons) == len(known) == 1:  # the same person, whatever the names

@@ -16,9 +16,7 @@ from emorec.inference import baseline_choice
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
 from emorec.inference.baseline_choice import Choice
-from emorec.inference.options import (
-    UNSURE_BELOW,
-)
+from emorec.inference.options import UNSURE_BELOW
 from emorec.inference.turns import Turn
 
 
@@ -69,7 +67,7 @@ class Timeline:
     names: dict[int, str] = field(default_factory=dict[int, str])
     markers: tuple[Marker, ...] = ()
     turns: tuple[Turn, ...] = ()
-    baseline: Choice = baseline_choice.of(baseline_choice.DEFAULT)
+    baseline: Choice = baseline_choice.resolve(baseline_choice.DEFAULT)
 
     def __len__(self) -> int:
         return len(self.start)

@@ -72,8 +72,8 @@ def infer(
     ``people.mean``). None takes, in every row, the face that is visible longest there; of several that are visible for
     about as long, the one that is in most of the recording's frames; if the channels are split, it is "all". ``smooth``
     (s) is the standard deviation of a Gaussian over time by which rows of one person with evidence are averaged.
-    ``prior`` is what ``emorec.inference.prior.of`` takes. Rows with a confidence below ``unsure_below`` count as
-    unsure. ``baseline`` is what ``emorec.inference.baseline_choice.of`` takes: except with "none", voices are read
+    ``prior`` is what ``emorec.inference.prior.resolve`` takes. Rows with a confidence below ``unsure_below`` count as
+    unsure. ``baseline`` is what ``emorec.inference.baseline_choice.resolve`` takes: except with "none", voices are read
     relative to the mean voice of the recording, if it has enough speech, the model has a head for that, and the fusion
     is "late" or "voice". With "person" each person's usual expression in the recording is also taken out of the face,
     if the fusion is "late" or "face"; with START-END the usual expression in that part of the recording; with a JSON
@@ -83,9 +83,9 @@ def infer(
     """
     check(fusion, step, window, smooth, prior, unsure_below)
     step, window, smooth, unsure_below = (plain(value) for value in (step, window, smooth, unsure_below))
-    chosen, person = baseline_choice.of(baseline), people.checked(person)
-    dropped = None if people.is_choosable(features) else person
-    if dropped is not None:
+    chosen, person = baseline_choice.resolve(baseline), people.checked_person(person)
+    unused = None if people.is_choosable(features) else person
+    if unused is not None:
         person = None
     if person is None and channels.CHANNEL in features.arrays:
         person = people.ALL  # a single voice would say nothing about the others that speak at the same time
@@ -103,28 +103,28 @@ def infer(
         smooth=smooth,
         unsure_below=unsure_below,
         baseline=chosen,
-        asked=person,
-        dropped=dropped,
+        asked_person=person,
+        unused_person=unused,
     )
     request = request.with_baseline().with_usual()
-    expected = priors.of(prior)
+    expected = priors.resolve(prior)
     if expected.adaptive:
         expected = _adapted(request, expected)
 
-    def of_rows(step: float) -> Timeline:
+    def infer_rows(step: float) -> Timeline:
         if person == people.ALL and features.persons:
-            return _of_all(request, step, expected, most)
+            return _mean_of_all(request, step, expected, most)
         return _timeline(request, step, expected)
 
-    timeline = of_rows(step)
+    timeline = infer_rows(step)
     if step == GRID_STEP:
         return timeline
-    grid = of_rows(GRID_STEP)
-    each = tuple(replace(one, grid=its) for one, its in zip(timeline.people, grid.people, strict=True))
+    grid = infer_rows(GRID_STEP)
+    each = tuple(replace(one, grid=on_grid) for one, on_grid in zip(timeline.people, grid.people, strict=True))
     return replace(timeline, grid=grid, people=each)
 
 
-def again(
+def infer_again(
     timeline: Timeline, features: Features, model: Checkpoint, person: PersonLike, most: int | None = None
 ) -> Timeline:
     """The timeline of ``person`` with the choices of another ``timeline`` of the same features and model.
@@ -151,17 +151,17 @@ def _adapted(request: Request, prior: priors.Prior) -> priors.Prior:
     start, end = rows(request.features.until, request.window, request.features.start)
     likelihoods, evidence = request.fuse(request.pooled(start, end, request.window))[2:]
     known = evidence > 0
-    return priors.adapted(likelihoods[known], evidence[known], prior)
+    return priors.adapt(likelihoods[known], evidence[known], prior)
 
 
-def _of_all(request: Request, step: float, prior: priors.Prior, most: int | None) -> Timeline:
+def _mean_of_all(request: Request, step: float, prior: priors.Prior, most: int | None) -> Timeline:
     """The mean of the persons of a recording, or of the first ``most``, with the timeline of each."""
     features = request.features
     voice = request.shared_voice(*rows(features.until, step, features.start), step)
     each: list[Timeline] = []
     for number, name in islice(features.names.items(), most):
-        own = _timeline(replace(request, person=number, asked=number), step, prior, voice)
-        each.append(people.about(own, number, name))
+        own = _timeline(replace(request, person=number, asked_person=number), step, prior, voice)
+        each.append(people.about_person(own, number, name))
     # Each person's own notes tell only of that person's usual expression.
     return replace(people.mean(each, features), notes=request.notes())
 
@@ -172,14 +172,16 @@ def _timeline(request: Request, step: float, prior: priors.Prior, heard: voice_p
     pooled = request.pooled(start, end, step, heard)
     *likelihoods, evidence = request.fuse(pooled)
     face, voice, probabilities = (priors.posterior(one, prior.log) for one in likelihoods)
-    whose = request.whose(start, end, pooled)
+    whose = request.voice_persons(start, end, pooled)
     if request.smooth:
-        probabilities = smooth(probabilities, (start + end) / 2, request.smooth, request.averaged(whose, pooled))
+        probabilities = smooth(
+            probabilities, (start + end) / 2, request.smooth, request.smoothing_persons(whose, pooled)
+        )
     row_face, row_speech = pooling.coverage(features, start, end, pooled.person, whose)
     return Timeline(
         start=start,
         end=end,
-        person=people.shown(np.where(fusion == "voice", -1, pooled.person), whose),
+        person=people.persons_of_rows(np.where(fusion == "voice", -1, pooled.person), whose),
         probabilities=probabilities,
         face=face,
         voice=voice,

@@ -34,7 +34,7 @@ def turns(features: Features) -> tuple[Turn, ...]:
     found = [
         replace(turn, channel=number + 1)
         for number in range(channels.count(arrays))
-        for turn in _turns(features, channels.of_channel(arrays, number))
+        for turn in _turns(features, channels.select_channel(arrays, number))
     ]
     return tuple(sorted(found, key=lambda turn: (turn.start, turn.channel)))
 

@@ -66,7 +66,7 @@ class Usual:
 
 
 def available(labels: Iterable[str]) -> bool:
-    """Whether a network for faces with these labels can tell neutral, above which the usual expression is measured."""
+    """Whether a face network with these labels knows neutral, against which the usual expression is measured."""
     return any(emotion_of(label) == EMOTIONS[NEUTRAL] for label in labels)
 
 
@@ -90,7 +90,7 @@ def _median(values: np.ndarray, weights: np.ndarray) -> float:
     return float((values[order[low]] + values[order[min(high, len(order) - 1)]]) / 2)
 
 
-def usual(measured: Measured, named: bool) -> Usual | None:
+def usual_of(measured: Measured, named: bool) -> Usual | None:
     """What to take out; None if the face is seen for too short a time.
 
     ``named`` is whether the user said that this is usual.
@@ -108,22 +108,22 @@ def usual(measured: Measured, named: bool) -> Usual | None:
     return Usual(taken, EMOTIONS[prevailing] if doubt else "")
 
 
-def without(face: np.ndarray, persons: np.ndarray, usual: Mapping[int, Usual]) -> np.ndarray:
+def remove_usual(face: np.ndarray, persons: np.ndarray, usual: Mapping[int, Usual]) -> np.ndarray:
     """Log likelihoods (N, 7) of the faces of ``persons`` (N,) less the usual expression of each; NaN stays NaN."""
     if not usual:
         return face
     taken = np.zeros_like(face)
-    for person, its in usual.items():
-        taken[persons == person] = its.taken
-    left = face - taken
-    return left - left.mean(axis=-1, keepdims=True)
+    for person, expression in usual.items():
+        taken[persons == person] = expression.taken
+    rest = face - taken
+    return rest - rest.mean(axis=-1, keepdims=True)
 
 
-def values(usual: Mapping[int, Usual]) -> dict[str, dict[str, float]]:
+def added_values(usual: Mapping[int, Usual]) -> dict[str, dict[str, float]]:
     """What was added to the log likelihoods of each person's face, by number and emotion: 0 or less."""
     return {
-        str(person): {emotion: round(0.0 - float(value), 4) for emotion, value in zip(EMOTIONS, its.taken, strict=True)}
-        for person, its in usual.items()
+        str(person): {emotion: round(0.0 - float(value), 4) for emotion, value in zip(EMOTIONS, one.taken, strict=True)}
+        for person, one in usual.items()
     }
 
 
@@ -132,21 +132,21 @@ def notes(usual: Mapping[int, Usual], persons: Iterable[int], names: Mapping[int
     found: list[str] = []
     unknown: list[str] = []
     for person in persons:
-        its = usual.get(person)
-        if its is None:
+        expression = usual.get(person)
+        if expression is None:
             unknown.append(names[person])
             continue
-        taken = _listed_emotions(its.taken)
+        taken = _listed_emotions(expression.taken)
         if taken:
             found.append(TAKEN.format(name=names[person], emotions=taken))
-        if its.doubted:
+        if expression.doubted:
             amount = "only a part" if taken else "nothing"
-            found.append(DOUBTED.format(name=names[person], emotion=its.doubted, amount=amount))
+            found.append(DOUBTED.format(name=names[person], emotion=expression.doubted, amount=amount))
     return [*found, TOO_SHORT.format(names=listed(unknown, MAX_LISTED))] if unknown else found
 
 
 def _listed_emotions(taken: np.ndarray) -> str:
-    """As in: angry (log likelihood -1.2) and fear (-0.7) were. The strongest is first; "" if none is worth a note."""
+    """Text such as "angry (log likelihood -1.2) and fear (-0.7) were", strongest first; "" if none is worth a note."""
     order = [index for index in np.argsort(-taken, kind="stable") if taken[index] >= LISTED]
     words = [f"{EMOTIONS[index]} (-{taken[index]:.1f})" for index in order]
     words[:1] = [word.replace("(", "(log likelihood ") for word in words[:1]]

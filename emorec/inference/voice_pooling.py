@@ -53,9 +53,9 @@ def share_of(features: Features, person: int) -> np.ndarray | None:
 def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np.ndarray | int = -1) -> np.ndarray:
     """Whose voice is read in each window [low, high) (s), (N,): a person's number, -1 for somebody who is not known.
 
-    It is that of ``whose``, one for all or (N,) one for each, and if that is -1, for whoever speaks, of the person to
-    whom most of the speech belongs. If it is unsure who speaks, the person in view counts. Without knowledge about
-    speakers nobody is known.
+    It is that of ``whose``, one for all windows or (N,) one for each. Where that is -1 (whoever speaks), it is the
+    person to whom most of the speech belongs; for speech of an unsure speaker the person in view counts. All are -1 if
+    the features do not tell who speaks.
     """
     arrays, given = features.arrays, np.broadcast_to(np.asarray(whose), len(low))
     if PERSON not in arrays:
@@ -67,7 +67,7 @@ def speakers_of(features: Features, low: np.ndarray, high: np.ndarray, whose: np
     spoken = arrays["voice_speech"] >= SPEECH
     person = np.where(person == UNSURE, _nearest(arrays), person)
     numbers = np.append(np.unique(person[person >= 0]), OFF_SCREEN)
-    first, last = between(arrays["voice_time"], low[unknown] - half + 1e-9, high[unknown] + half - 1e-9)
+    first, last = index_range(arrays["voice_time"], low[unknown] - half + 1e-9, high[unknown] + half - 1e-9)
     counts = sums(((person[:, None] == numbers) & spoken[:, None]).astype(float), first, last)
     found = given.copy()
     found[unknown] = numbers[counts.argmax(axis=1)]
@@ -130,7 +130,7 @@ def _voice_of(
         voice = Voice(nothing, *pool_voice(features, model, low, high, None, share))
         if len(features.kept) >= MAX_KEPT:
             features.kept.clear()
-        features.kept[key] = voice  # which another thread may take away at any time
+        features.kept[key] = voice  # another thread may clear it at any time, so it is not read again here
     return voice
 
 
@@ -153,7 +153,7 @@ def pool_voice(
     probabilities = np.full((len(low), len(EMOTIONS)), np.nan)
     relative = np.full((len(low), len(model.voice.config.heads.get(RELATIVE, ()))), np.nan)
     half = hop_seconds / 2
-    first, last = between(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
+    first, last = index_range(arrays["voice_time"], low - half + 1e-9, high + half - 1e-9)
     speech = arrays["voice_speech"].astype(np.float64)
     if not len(speech):
         return probabilities, relative, np.zeros(len(low)), np.zeros(len(low))
@@ -218,6 +218,6 @@ def _moments(
     return np.concatenate(means, axis=1), np.concatenate(squares, axis=1)
 
 
-def between(times: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def index_range(times: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last (exclusive) indices (N,) of sorted times (M,) in [low, high) (N,)."""
     return np.searchsorted(times, low, side="left"), np.searchsorted(times, high, side="left")

@@ -17,7 +17,7 @@ from emorec.errors import require
 from emorec.extraction.features import Features
 from emorec.extraction.persons import seconds_shown
 from emorec.inference.people import ALL
-from emorec.inference.timeline import Timeline, again
+from emorec.inference.timeline import Timeline, infer_again
 from emorec.library.schema import EXTRA, FACTS, GRID, HIGHLIGHTS, KEY, MARKERS, PEOPLE, SUFFIX, VERSION
 from emorec.models.checkpoint import Checkpoint
 from emorec.output.highlights import find_highlights
@@ -121,14 +121,14 @@ def _persons_alone(timeline: Timeline, features: Features, model: Checkpoint | N
     if model and not alone and timeline.baseline.known is not None and features.names:
         # A baseline file with one person is applied to whoever is chosen alone. Only if all persons are inferred
         # together are they matched by name.
-        alone = {person_of(one): one for one in again(timeline, features, model, ALL).people}
+        alone = {person_of(one): one for one in infer_again(timeline, features, model, ALL).people}
         if timeline.name:
             alone[person_of(timeline)] = timeline
     for number in features.names:
         if number in alone:
             yield number, alone[number]
         else:
-            yield number, again(timeline, features, model, number) if model else _rows_of(timeline, number)
+            yield number, infer_again(timeline, features, model, number) if model else _rows_of(timeline, number)
 
 
 def _rows_of(timeline: Timeline, person: int) -> Timeline:

@@ -1,4 +1,4 @@
-"""What is shown and heard at a moment."""
+"""The reading of a live session: what is shown and heard at one moment."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Reading:
             missing.append("voice given to nobody in view" if self.given_to_nobody else "no speech")
         if not self.emotion:
             return " and ".join(missing) or TOO_LITTLE
-        said = f"{self.emotion} {percent(self.confidence, self.sure)}"
-        return ", ".join([said if self.sure else f"unsure ({said})", *missing])
+        reading = f"{self.emotion} {percent(self.confidence, self.sure)}"
+        return ", ".join([reading if self.sure else f"unsure ({reading})", *missing])
 
 
 def reading_of(timeline: Timeline, delay: float | None, features: Features | None = None) -> Reading:
@@ -93,13 +93,13 @@ def reading_of(timeline: Timeline, delay: float | None, features: Features | Non
     )
 
 
-def of_moment(choices: Mapping[str, Any]) -> dict[str, Any]:
+def check_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
     """The choices of a timeline of the last seconds, with a step (s), and a baseline that is read from its file.
 
     Raises EmorecError for a step that cannot be used, and for a baseline that is a stretch of time.
     """
     step = choices.get("step", options.DEFAULT_STEP)
-    baseline = baseline_choice.of(choices.get("baseline", baseline_choice.DEFAULT))
+    baseline = baseline_choice.resolve(choices.get("baseline", baseline_choice.DEFAULT))
     options.check(step=step, baseline=baseline)
     if baseline.stretch is not None:
         raise EmorecError(NO_STRETCH.format(name=baseline.name))

@@ -1,7 +1,7 @@
-"""Emotions while they are shown: pictures and sound come one after another, and the last minute is known at once.
+"""A live session: pictures and sound come one after another, and a timeline of the last minute is ready at any time.
 
-The features are those of stage 1, extracted as the recording grows, and stage 2 infers from them as it does from those
-of a file. Only features are kept (and the small pictures of persons that are part of them), no film and no sound.
+Stage 1 extracts the features as the recording grows, and stage 2 infers from them as from those of a file. Only the
+features are kept (with the small pictures of persons that are part of them), no video and no sound.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from emorec.extraction.live_features import features_of
 from emorec.extraction.live_voices import LiveVoices
 from emorec.extraction.options import Settings
 from emorec.face import detection
-from emorec.live.reading import Reading, of_moment, reading_of
+from emorec.live.reading import Reading, check_choices, reading_of
 from emorec.live.sound import Blocks
 from emorec.live.times import Times
 from emorec.media import arrays as memory
@@ -55,10 +55,10 @@ SET_BACK = (
 class Live:
     """A session: give it pictures and sound as they come, and ask for the timeline of the last minute at any time.
 
-    Every time is in seconds since the beginning of the session, which is when it was made, by ``clock`` (s). Give what
-    has times in about their order: of more than a minute with neither pictures nor sound only a second is kept. Two
-    threads work in the background until ``close``; use the session as a context. At most ``rate`` pictures a second are
-    judged. ``name`` is what results call the recording. What goes wrong in a thread is raised by the next call.
+    Every time is in seconds since the session was made, by ``clock`` (s). Give pictures and sound roughly in the order
+    of their times: a pause of more than a minute without both is shortened to a second. Two threads work in the
+    background until ``close``; use the session as a context. At most ``rate`` pictures a second are judged. ``name`` is
+    what results call the recording. What goes wrong in a thread is raised by the next call.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Live:
 
     def wants_picture(self, at: float) -> bool:
         """Whether a picture of that time (s) would be used; more than ``rate`` a second are not."""
-        return self._faces.wants(self._times.of(at, "picture"))
+        return self._faces.wants(self._times.preview(at, "picture"))
 
     def add_picture(self, image: np.ndarray, at: float | None = None, *, wait: bool = False) -> None:
         """Give a picture, uint8 RGB (H, W, 3) or grey (H, W), taken at the time ``at`` (s), by default now.
@@ -174,7 +174,7 @@ class Live:
         Only of all the baseline may be a stretch of time. Raises EmorecError.
         """
         if seconds is not None:
-            choices = of_moment(choices)
+            choices = check_choices(choices)
         return self._analyzer.infer(self.features(seconds), **choices)
 
     def reading(self, seconds: float = LAST, **choices: Any) -> Reading:
@@ -182,7 +182,7 @@ class Live:
 
         ``choices`` are those of ``Analyzer.infer``; the baseline cannot be a stretch of time. Raises EmorecError.
         """
-        choices = of_moment(choices)
+        choices = check_choices(choices)
         step = float(choices["step"])
         features = self._part(lambda until: max(0.0, until - step * max(1, min(until, seconds) // step)))
         return reading_of(self._analyzer.infer(features, **choices), self.delay, features)

@@ -11,9 +11,9 @@ import numpy as np
 from emorec.media.resample import Resampler
 
 GAP = 0.25  # seconds by which the time of a block of sound may differ from the end of the one before it
-SETTLE = 1.0  # seconds for which blocks without a time may seem to begin too early; after them nothing more is late
-FASTER = 1.5  # times as fast as it is heard comes what was recorded while a program stalled, at least
-MOST_HELD = 60.0  # seconds
+SETTLE = 1.0  # seconds for which blocks without a time may seem to begin too early, and for which late ones may come
+FASTER = 1.5  # times real time; sound that was recorded while a program stalled comes at least this fast
+MOST_HELD = 60.0  # seconds of sound that are held
 
 Piece = tuple[int, np.ndarray]  # the number of the first sample, and mono samples (N,)
 
@@ -22,9 +22,9 @@ class Blocks:
     """Joins blocks of sound to mono samples at ``rate`` (Hz), each with a number from the beginning of the session.
 
     When a block without a time comes after a pause, either nothing was recorded in the pause, or a device or a program
-    stalled and gives now what it recorded. Only what comes next tells: after a stall it comes faster than it is heard.
-    Until then the blocks are held. Together they begin as late as is possible if no block comes before its end is
-    heard: at their own time after a pause, and where the sound stopped after a stall.
+    stalled and now delivers what it recorded. Only the next blocks tell which: after a stall they come faster than real
+    time. Until then the blocks are held. They are placed as late as possible, but so that each ends before it came:
+    after a pause this is their own time, after a stall the end of the earlier sound.
     """
 
     def __init__(self, rate: int):
@@ -36,7 +36,7 @@ class Blocks:
         self._length = 0.0  # of the held blocks (s)
         self._begin = math.inf  # where the held blocks begin (s)
         self._came = 0.0  # when the last held block came (s)
-        self._mark = (0.0, 0.0)  # when it was last looked at how fast blocks come (s), and _begin at that time
+        self._mark = (0.0, 0.0)  # when the speed of the blocks was last measured (s), and _begin at that time
         self._lock = threading.Lock()
 
     def add(self, sound: np.ndarray, rate: int, moment: float, timed: bool = True) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""The time of a live session: that of its pictures and its sound, without long pauses and without jumps of a clock."""
+"""The clock of a live session: the times of its pictures and sound, without long pauses and without jumps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from numbers import Real
 
 from emorec.errors import EmorecError
 
-LONGEST_PAUSE = 60.0  # seconds without pictures and sound that are kept; of a longer pause only PAUSE are
-PAUSE = 1.0
+LONGEST_PAUSE = 60.0  # seconds; a longer pause without pictures and sound is shortened to PAUSE
+PAUSE = 1.0  # seconds
 EARLY = 0.2  # seconds before the beginning up to which a picture counts as one at the beginning; sound is cut off there
 
 NO_TIME = "The time {value!r} is not possible; give seconds since the beginning, or none."
@@ -18,9 +18,9 @@ NO_TIME = "The time {value!r} is not possible; give seconds since the beginning,
 class Times:
     """Brings the given times (s) of pictures and of sound into one time (s), from 0 on, that does not jump.
 
-    After a pause, and after a time that lies more than LONGEST_PAUSE before the latest of its kind, it goes on PAUSE
-    after the end of all there is. ``left_out`` (s) is by how much given times are ahead of it, and ``set_back`` how
-    often they went back.
+    After a longer pause, and after a time more than LONGEST_PAUSE before the latest of its kind, the next one is placed
+    PAUSE after the end of everything. ``left_out`` (s) is how far given times are ahead of this clock, and ``set_back``
+    how often they went back.
     """
 
     def __init__(self) -> None:
@@ -29,8 +29,8 @@ class Times:
         self._end = 0.0  # of all there is (s)
         self._lock = threading.Lock()
 
-    def of(self, at: float, kind: str) -> float:
-        """The time (s) that a ``kind``, "picture" or "sound", would get if it was given with the time ``at``."""
+    def preview(self, at: float, kind: str) -> float:
+        """The time (s) that a ``kind``, "picture" or "sound", would get if it came with the time ``at``."""
         moment = at - self.left_out
         return self._after() if self._jumped(moment, kind) else max(moment, 0.0)
 
@@ -41,7 +41,7 @@ class Times:
         """
         if isinstance(at, bool) or not isinstance(at, Real) or not math.isfinite(at):
             raise EmorecError(NO_TIME.format(value=at))
-        at = float(at)  # a number of numpy would make all that follow as coarse as itself
+        at = float(at)  # else all later times would have the precision of a NumPy type, which may be coarse
         with self._lock:
             moment = at - self.left_out
             if self._jumped(moment, kind):
@@ -53,7 +53,7 @@ class Times:
             return moment if kind == "sound" or moment < -EARLY else max(moment, 0.0)
 
     def _jumped(self, moment: float, kind: str) -> bool:
-        # Of a file, the sound may come long before the pictures of the same time: only times of one kind go back.
+        # A file's sound may come long before its pictures of the same time, so only times of one kind are compared.
         return moment > self._end + LONGEST_PAUSE or moment < self._latest[kind] - LONGEST_PAUSE
 
     def _after(self) -> float:

@@ -12,11 +12,11 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from emorec.media.audio import LEAD, block_type, edges
+from emorec.media.audio import LEAD, block_edges, block_type
 from emorec.media.reader import BIN_EPSILON
 from emorec.media.sampling import bin_of
 from emorec.media.streams import AudioBlock, Frame
-from emorec.media.video import picture, turned
+from emorec.media.video import picture, rotate_image
 
 
 def frames(
@@ -38,7 +38,7 @@ def frames(
     reformatter, grey_reformatter = VideoReformatter(), VideoReformatter()
 
     def made(time: float, image: np.ndarray) -> Frame:
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(turned(image, rotate)), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rotate_image(image, rotate)), format="rgb24")
         grey = grey_reformatter.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG).to_ndarray()
         return Frame(time, picture(frame, reformatter, 1.0, max_side), grey, limited=False)
 
@@ -80,7 +80,7 @@ def audio(
     duration = min(count / sample_rate, end)
     sign: float | None = None
     for number in range(math.floor(start / block_seconds + BIN_EPSILON), math.ceil(duration / block_seconds)):
-        block = block_type(channel)(number, *edges(number, rate, start, block_seconds, end), rate)
+        block = block_type(channel)(number, *block_edges(number, rate, start, block_seconds, end), rate)
         first = max(0, math.floor((number * block_seconds - LEAD) * sample_rate))
         last = min(count, math.ceil(((number + 1) * block_seconds + LEAD) * sample_rate))
         block.add(first / sample_rate, sample_rate, samples(first, last))

@@ -12,7 +12,7 @@ import numpy as np
 
 from emorec.media import mixdown
 from emorec.media.integrity import JUMP
-from emorec.media.passes import DamageReport, decoded
+from emorec.media.passes import DamageReport, decode_stream
 from emorec.media.reader import BIN_EPSILON, Reader
 from emorec.media.selection import EVERYTHING, Selection
 
@@ -38,36 +38,36 @@ def blocks(
     part_from: float = 0.0,
 ) -> Iterator[Block | SplitBlock]:
     """Yield the blocks that contain sound, in order; the first begins where the sound does, the last ends at ``end``
-    (s). ``part_from`` is as in ``passes.decoded``."""
+    (s). ``part_from`` is as in ``passes.decode_stream``."""
     first = oldest = math.floor(start / block_seconds + BIN_EPSILON)
     unfinished: dict[int, Block | SplitBlock] = {}
-    made = block_type(selection.channel)
-    begun = False
+    make_block = block_type(selection.channel)
+    started = False
     sign: float | None = None
 
     def block_at(number: int) -> Block | SplitBlock:
         if number not in unfinished:
-            unfinished[number] = made(number, *edges(number, rate, start, block_seconds, end), rate)
+            unfinished[number] = make_block(number, *block_edges(number, rate, start, block_seconds, end), rate)
         return unfinished[number]
 
     def finished(until: float) -> Iterator[Block | SplitBlock]:
-        nonlocal oldest, begun, sign
+        nonlocal oldest, started, sign
         for number in sorted(unfinished):
             if (number + 1) * block_seconds + LEAD > until:
                 return
             block, oldest = unfinished.pop(number), number + 1
             sign = block.finish(sign)
-            if block.sound_to > block.sound_from or (begun and number == first):
-                if not begun:
+            if block.sound_to > block.sound_from or (started and number == first):
+                if not started:
                     block.cut_head()
-                begun = True
+                started = True
                 yield block
 
-    joined = _joined(path, start, block_seconds, report, selection, end, part_from)
+    joined = _joined_frames(path, start, block_seconds, report, selection, end, part_from)
     for reader, time, source_rate, samples in joined:
         until = time + samples.shape[1] / source_rate
-        if time < start and not begun:
-            begun = True
+        if time < start and not started:
+            started = True
             block_at(first)
         yield from finished(time)
         if first < oldest and until < oldest * block_seconds - JUMP:
@@ -79,7 +79,7 @@ def blocks(
     yield from finished(math.inf)
 
 
-def _joined(
+def _joined_frames(
     path: Path,
     start: float,
     block_seconds: float,
@@ -99,7 +99,7 @@ def _joined(
     form: Any = None
     source: Any = None
     begin = expected = 0.0
-    for reader, time, frame in decoded(path, "audio", start - WARM_UP, report, **options):
+    for reader, time, frame in decode_stream(path, "audio", start - WARM_UP, report, **options):
         samples = mixer.samples(frame)
         if samples is None:
             reader.note_error()
@@ -122,7 +122,7 @@ def block_type(channel: str) -> type[Block] | type[SplitBlock]:
     return SplitBlock if channel == "split" else Block
 
 
-def edges(number: int, rate: int, start: float, block_seconds: float, end: float = math.inf) -> tuple[int, int]:
+def block_edges(number: int, rate: int, start: float, block_seconds: float, end: float = math.inf) -> tuple[int, int]:
     """The samples, counted from the zero of the clock, at which a block begins and ends."""
     first = max(number * block_seconds, start) * rate
     return round(first), round(min((number + 1) * block_seconds, end) * rate)

@@ -31,10 +31,10 @@ OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": 
 
 MAX_STREAMS = 64
 MAX_CHANNELS = 64
-MAX_SAMPLE_RATE = 768_000
+MAX_SAMPLE_RATE = 768_000  # Hz
 
-# Containers whose timestamps are the same after seeking; in the others they are guessed, so these are read from the
-# beginning.
+# Containers whose timestamps are the same after seeking; in the others FFmpeg guesses them, so these are read from
+# the beginning.
 SEEKABLE = {"mov", "matroska", "avi", "flv", "asf", "wav", "w64", "flac", "aiff", "caf", "au"}
 
 # Those of them whose packets have times of their own, which may be reset in the middle; see ``clock``.
@@ -93,7 +93,7 @@ KINDS = "a video (mp4, mov, mkv, webm, avi, ...) or sound (mp3, wav, m4a, ogg, f
 
 
 def check_there(path: Path) -> os.stat_result:
-    """The facts of an ordinary file that is there. Raises ``EmorecError`` for anything else."""
+    """The ``os.stat`` of an ordinary file. Raises ``EmorecError`` for anything else."""
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
@@ -112,20 +112,20 @@ def check_file(path: Path) -> None:
     a kind that is known to be no recording."""
     if check_there(path).st_size == 0:
         raise EmorecError(f"{path.name} is empty (0 bytes); was it copied or recorded completely?")
-    head = head_of(path)
+    head = read_head(path)
     if picture := _picture(head):
-        raise is_picture(path, picture)
+        raise picture_error(path, picture)
     for signature, what in {**OTHERS, **SCRIPTS}.items():
         if head.startswith(signature):
             raise EmorecError(f"{path.name} is {what}, not a recording; give {KINDS}.")
 
 
-def is_picture(path: Path, kind: str) -> EmorecError:
+def picture_error(path: Path, kind: str) -> EmorecError:
     """The error for a file that holds a single picture."""
     return EmorecError(f"{path.name} is a picture ({kind}), not a recording; give {KINDS}.")
 
 
-def encrypted(path: Path) -> EmorecError:
+def encrypted_error(path: Path) -> EmorecError:
     """The error for a file of which nothing can be read without a key."""
     return EmorecError(f"{path.name} is encrypted, so it cannot be read; give a recording without copy protection.")
 
@@ -140,19 +140,19 @@ def is_encrypted(stream) -> bool:
 
 def picture_kind(path: Path) -> str | None:
     """What kind of picture a file is by its first bytes, None if it is none; any GIF may be animated."""
-    return _picture(head_of(path))
+    return _picture(read_head(path))
 
 
 def is_animated_webp(path: Path) -> bool:
-    """Whether a file is a WebP that moves."""
-    return _is_animated_webp(head_of(path))
+    """Whether a file is an animated WebP."""
+    return _is_animated_webp(read_head(path))
 
 
-def unreadable(path: Path) -> EmorecError:
+def unreadable_error(path: Path) -> EmorecError:
     """The error for a file that passed ``check_file`` but that FFmpeg would not open."""
-    head = head_of(path)
+    head = read_head(path)
     if head.startswith(b"GIF8"):
-        return is_picture(path, "GIF")
+        return picture_error(path, "GIF")
     if head.startswith(RECORDINGS) or head[4:8] in ISO_BOXES or (head[:4] == b"RIFF" and head[8:12] in RIFF_KINDS):
         return EmorecError(
             f"{path.name} is too damaged to be read: the part that describes the recording is missing or broken; "
@@ -180,7 +180,7 @@ def short_name(names: str, path: Path) -> str:
     return suffix if suffix in names.split(",") else names.split(",")[0]
 
 
-def head_of(path: Path, first: int = 0) -> bytes:
+def read_head(path: Path, first: int = 0) -> bytes:
     """The HEAD bytes of a file from the byte ``first`` on. Raises ``EmorecError`` if it cannot be opened."""
     try:
         with open(path, "rb") as file:

@@ -1,7 +1,7 @@
 """Cameras and microphones of this machine, through FFmpeg's input devices.
 
-A device is read until its reader stops or the device ends. Times are not the device's, which begin anywhere: a caller
-takes the time when a picture or a block of sound arrives.
+A device is read until its reader stops or the device ends. Times of the device are not used, because they begin
+anywhere: a caller takes the time at which a picture or a block of sound arrives.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from emorec.errors import EmorecError
 from emorec.media import mixdown
 from emorec.media.integrity import AV_ERRORS
 
-# For each system the formats of FFmpeg for cameras and for microphones, and how a device is named for them; the first
-# that can be opened is used.
+# For each system FFmpeg's formats for cameras and for microphones, and how each names a device; the first one that
+# can be opened is used.
 CAMERAS = {
     "linux": (("video4linux2", "{}"),),
     "darwin": (("avfoundation", "{}:none"),),
@@ -46,8 +46,8 @@ def camera(name: str = "") -> Iterator[np.ndarray]:
     It is opened at once. Raises EmorecError if it is not there, and while it is read if it stops.
     """
     kind, option = "camera", "video_device"
-    name = name or _usual(0, kind, option)
-    container = _opened(CAMERAS, name, kind, option, (SIZE, {}))
+    name = name or _default_device(0, kind, option)
+    container = _open(CAMERAS, name, kind, option, (SIZE, {}))
     return _pictures(container, name)
 
 
@@ -57,27 +57,27 @@ def microphone(name: str = "") -> Iterator[tuple[np.ndarray, int]]:
     It is opened at once. Raises EmorecError if it is not there, and while it is read if it stops.
     """
     kind, option = "microphone", "audio_device"
-    name = name or _usual(1, kind, option)
+    name = name or _default_device(1, kind, option)
     if SYSTEM_ALSA.exists():
         os.environ.setdefault("ALSA_CONFIG_PATH", str(SYSTEM_ALSA))
-    container = _opened(MICROPHONES, name, kind, option, ({},))
+    container = _open(MICROPHONES, name, kind, option, ({},))
     return _sounds(container, name)
 
 
-def _usual(index: int, kind: str, option: str) -> str:
+def _default_device(index: int, kind: str, option: str) -> str:
     found = DEFAULTS.get(sys.platform)
     if found is None:
         raise EmorecError(NOT_NAMED.format(kind=kind, option=option))
     return found[index]
 
 
-def _opened(formats: dict, name: str, kind: str, option: str, ways: tuple[dict[str, str], ...]):
+def _open(formats: dict, name: str, kind: str, option: str, option_sets: tuple[dict[str, str], ...]):
     reason = "it cannot be read on this system"
     for form, pattern in formats.get(sys.platform, ()):
-        for way in ways:
+        for options in option_sets:
             try:
                 with _quiet():
-                    return av.open(pattern.format(name), format=form, options=dict(way))
+                    return av.open(pattern.format(name), format=form, options=dict(options))
             except AV_ERRORS as error:
                 # Without a number the format is not known to this FFmpeg, which says nothing about the device.
                 reason = error.strerror if getattr(error, "errno", None) else reason  # pyright: ignore
@@ -104,7 +104,7 @@ def _pictures(container, name: str) -> Iterator[np.ndarray]:
             for frame in container.decode(video=0):
                 yield frame.to_ndarray(format="rgb24")
         except AV_ERRORS as error:
-            raise _stopped("camera", name, error) from None
+            raise _stopped_error("camera", name, error) from None
 
 
 def _sounds(container, name: str) -> Iterator[tuple[np.ndarray, int]]:
@@ -115,10 +115,10 @@ def _sounds(container, name: str) -> Iterator[tuple[np.ndarray, int]]:
                 resampler = resampler or av.AudioResampler("flt", frame.layout.name, frame.sample_rate)
                 frame.pts = None
                 for piece in resampler.resample(frame):
-                    yield mixdown.by_channel(piece), piece.sample_rate
+                    yield mixdown.channels_first(piece), piece.sample_rate
         except AV_ERRORS as error:
-            raise _stopped("microphone", name, error) from None
+            raise _stopped_error("microphone", name, error) from None
 
 
-def _stopped(kind: str, name: str, error: BaseException) -> EmorecError:
+def _stopped_error(kind: str, name: str, error: BaseException) -> EmorecError:
     return EmorecError(STOPPED.format(kind=kind, name=name, reason=getattr(error, "strerror", None) or error))

@@ -12,7 +12,7 @@ from emorec.media.packets import DEFAULT_RATE, Packets
 from emorec.media.stated import is_ambiguous
 
 
-def stated(reader: Packets) -> float | None:
+def duration_from_header(reader: Packets) -> float | None:
     """The duration that the container states (s), None if it states none or is not reliable."""
     duration = reader.container.duration
     trusted = reader.format not in containers.WITHOUT_DURATION and reader.broken_from == math.inf
@@ -21,7 +21,7 @@ def stated(reader: Packets) -> float | None:
     return None
 
 
-def counted(path: Path) -> float | None:
+def duration_from_packets(path: Path) -> float | None:
     """The duration (s) according to the packets alone, None if unknown."""
     with Packets(path) as reader:
         stream = reader.streams["video"] or reader.streams["audio"]
@@ -44,7 +44,7 @@ def min_duration(path: str | Path, enough: float) -> float:
     Raises ``EmorecError`` if there is too little to know, or no recording.
     """
     with Packets(Path(path)) as reader:
-        longest, before = stated(reader) or 0.0, {}
+        longest, before = duration_from_header(reader) or 0.0, {}
         for packet in reader.packets():
             if longest > enough:
                 break

@@ -19,7 +19,7 @@ from emorec.media import mixdown
 from emorec.media.integrity import AV_ERRORS
 from emorec.media.reader import Reader
 from emorec.media.selection import Selection
-from emorec.media.video import picture, pixel_aspect, turned
+from emorec.media.video import picture, pixel_aspect, rotate_image
 
 # Frames that are decoded at one place at most, whatever keyframes and times a file has.
 MAX_FRAMES = {"audio": 2000, "video": 150}
@@ -40,7 +40,7 @@ def sounds(
         for place in places if reader.streams["audio"] is not None else ():
             pieces, length = [], 0.0
             reader.seek("audio", place, repeatable=False)
-            for count, (time, frame) in enumerate(_some(reader, "audio")):
+            for count, (time, frame) in enumerate(_decode_from_here(reader, "audio")):
                 if time < place and count < MAX_SKIPPED:
                     continue
                 if (samples := mixer.samples(frame)) is not None:
@@ -62,15 +62,15 @@ def pictures(path: str | Path, selection: Selection, places: Sequence[float], ma
             if place - reached >= NEAR:
                 reader.seek("video", place)
             frame = None
-            for reached, frame in _some(reader, "video"):  # noqa: B007 (the last one is used)
+            for reached, frame in _decode_from_here(reader, "video"):  # noqa: B007 (the last one is used)
                 if reached >= place:
                     break
             if frame is not None:
                 with contextlib.suppress(*AV_ERRORS):
-                    yield turned(picture(frame, reformatter, pixel_aspect(stream), max_side), selection.rotate)
+                    yield rotate_image(picture(frame, reformatter, pixel_aspect(stream), max_side), selection.rotate)
 
 
-def _some(reader: Reader, kind: str) -> Iterator[tuple[float, Any]]:
+def _decode_from_here(reader: Reader, kind: str) -> Iterator[tuple[float, Any]]:
     """Frames from the current position, which may be after the wanted place if the file does not allow seeking."""
     return itertools.islice(reader.decode(kind, None), MAX_FRAMES[kind])
 

@@ -17,7 +17,7 @@ CUT_TOLERANCE = 1.0  # seconds that may be missing of the duration that the cont
 
 CUT_SHARE = 0.1  # of the size that a header states, which may be missing
 
-JUMP = 1.0  # seconds by which a time must lie ahead of the next one to be taken for broken, or behind to be a jump back
+JUMP = 1.0  # seconds; a time this much after the next one is invalid, one this much before is a jump back
 
 
 MAX_IDLE_PACKETS = 20_000  # packets in a row that may come without a later time than those before
@@ -62,7 +62,7 @@ class Integrity:
     """The errors in one file, and how far each of its streams goes."""
 
     def __init__(self, path: Path):
-        # Read now: the file may have been removed later.
+        # Read now, because the file may be removed before the end.
         self._size = path.stat().st_size
         self._stated_size = stated_size(path) or self._size
         self._errors = 0
@@ -81,7 +81,7 @@ class Integrity:
         """Note that the stream of that ``index`` lasts at least until ``time`` (s)."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
-    def encrypted(self, time: float) -> None:
+    def note_encrypted(self, time: float) -> None:
         """Note that something is encrypted from ``time`` (s) on."""
         if self._encrypted_at is None:
             self._encrypted_at = time
@@ -97,7 +97,7 @@ class Integrity:
         """
         self._cut = whole and self._cut_short(index, position, promised, end)
 
-    def certain(self, kind: str, position: float) -> bool:
+    def is_certain(self, kind: str, position: float) -> bool:
         """Whether ``sentence`` is final: reading has continued after the damage."""
         first = math.inf if self._first_error is None else self._first_error
         return self._encrypted_at is not None or (self._errors > _few(kind) and position > first + JUMP)

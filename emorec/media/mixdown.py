@@ -111,13 +111,13 @@ class Mixer:
                 # Channels are averaged, not summed, so that a voice is as loud in stereo as in mono.
                 self._resampler = av.AudioResampler("flt", layout, frame.sample_rate, options={"rematrix_maxval": "1"})
                 self._form = form
-            return np.concatenate([by_channel(out) for out in self._resampler.resample(frame)], axis=1)
+            return np.concatenate([channels_first(out) for out in self._resampler.resample(frame)], axis=1)
         except AV_ERRORS:
             self._form = None
             return None
 
 
-def by_channel(frame: av.AudioFrame) -> np.ndarray:
+def channels_first(frame: av.AudioFrame) -> np.ndarray:
     """The samples ``(channels, N)`` of a frame that has those of all channels in one plane."""
     return frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
 

@@ -69,9 +69,9 @@ class Packets:
             source = self._source or f"file:{path}"
             self.container: Any = av.open(source, options=containers.OPEN_OPTIONS, metadata_errors="replace")
         except AV_ERRORS as error:
-            raise containers.unreadable(path) from error
+            raise containers.unreadable_error(path) from error
         containers.check_streams(self.container.streams, path)
-        self.names = "webp" if self._source else self.container.format.name
+        self.container_names = "webp" if self._source else self.container.format.name
         self.format = self.container.format.name.split(",")[0]
         default = pick(self.container, "video", path, selection)
         sound = pick(self.container, "audio", path, selection, related=default)
@@ -96,10 +96,10 @@ class Packets:
         self._peeked = list(itertools.islice(self._flow, PEEK_PACKETS))
         if self.format == "gif" and len(self._peeked) < 2:
             self.container.close()
-            raise containers.is_picture(path, "GIF")
+            raise containers.picture_error(path, "GIF")
         if self._all_encrypted():
             self.container.close()
-            raise containers.encrypted(path)
+            raise containers.encrypted_error(path)
         self.zero, self.broken_from = self._find_zero()
 
     def __enter__(self) -> Self:
@@ -148,9 +148,9 @@ class Packets:
         same = kind == "video" or codec in REPEATABLE or codec.startswith("pcm_")
         if self.format not in containers.SEEKABLE or (repeatable and not same) or self._resets_before(time):
             return False
-        return self.go(time)
+        return self.seek_unchecked(time)
 
-    def go(self, time: float) -> bool:
+    def seek_unchecked(self, time: float) -> bool:
         """Go to the last keyframe at or before ``time`` (s), whether times are reliable from there on or not; False if
         that fails."""
         try:
@@ -197,7 +197,7 @@ class Packets:
 
     def is_surely_damaged(self, kind: str) -> bool:
         """Whether ``damage`` is final."""
-        return self._damage.certain(kind, self._position)
+        return self._damage.is_certain(kind, self._position)
 
     def damage(self, kind: str) -> str | None:
         """The damage of a stream up to the current position, None if there is none."""
@@ -207,8 +207,8 @@ class Packets:
         """Note that a stream was read to its end or, if not the ``whole`` of it, to the end of the selected part."""
         stream, promised, end = self.streams[kind], None, None
         if self.broken_from == math.inf:
-            promised = stated.least(self.container, self.format, self.zero)
-            end = stated.least_of_track(stream, self.format, self.zero)
+            promised = stated.promised_duration(self.container, self.format, self.zero)
+            end = stated.promised_track_end(stream, self.format, self.zero)
         self._damage.finish(stream.index, self._position, promised, end, whole)
 
     def _paced(self) -> Iterator[av.Packet]:

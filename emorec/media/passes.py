@@ -42,7 +42,7 @@ def without_damage(items: Iterable[Item | Damage | ShownUntil]) -> Iterator[Item
 class DamageReport:
     """Collects sentences about damage of a stream while it is decoded, possibly in another thread; each sentence once.
 
-    A sentence is yielded as soon as it is certain, so that an interrupted run has it too; the others after ``end``.
+    A sentence is yielded as soon as it is certain, so that an interrupted run has it too; the others by ``take_rest``.
     """
 
     def __init__(self) -> None:
@@ -50,26 +50,26 @@ class DamageReport:
         self._latest: str | None = None
         self._finished: tuple[Reader, str] | None = None
 
-    def found(self) -> Iterator[Damage]:
+    def take_new(self) -> Iterator[Damage]:
         """Yield what was found since the last call."""
         while self._sentences:
             yield Damage(self._sentences.popleft())
 
-    def look(self, reader: Reader, kind: str) -> None:
+    def check(self, reader: Reader, kind: str) -> None:
         """Note the damage that is certain so far."""
         if self._latest is None and reader.is_surely_damaged(kind):
             self._note(reader.damage(kind))
 
-    def finished(self, reader: Reader, kind: str) -> None:
+    def set_finished(self, reader: Reader, kind: str) -> None:
         """Note that the stream was read to its end, or to the end of the part."""
         self._finished = reader, kind
 
-    def end(self) -> Iterator[Damage]:
+    def take_rest(self) -> Iterator[Damage]:
         """Yield the remaining sentences, after all frames were used."""
         if self._finished is not None:
             reader, kind = self._finished
             self._note(reader.damage(kind))
-        yield from self.found()
+        yield from self.take_new()
 
     def _note(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self._latest:
@@ -77,7 +77,7 @@ class DamageReport:
             self._sentences.append(sentence)
 
 
-def decoded(
+def decode_stream(
     path: Path,
     kind: str,
     needed: float,
@@ -87,13 +87,13 @@ def decoded(
     end: float = math.inf,
     part_from: float = 0.0,
 ) -> Iterator[tuple[Reader, float, Any]]:
-    """Yield ``(reader, time, frame)`` from ``needed`` (s) or a little before on and before ``end`` (s); ``wanted``
-    makes a new predicate.
+    """Yield ``(reader, time, frame)`` from ``needed`` (s), or a little earlier, to before ``end`` (s).
 
-    ``part_from`` (s) is where the selected part of the recording begins: if the
-    codec's output depends on where decoding began, decoding starts there and not at the recording's beginning, however
-    late ``needed`` is.
-    The caller ends ``report`` once it has used all frames.
+    ``wanted`` makes a Sampler for each attempt to seek; None decodes every frame.
+
+    ``part_from`` (s) is where the selected part of the recording begins: if the codec's output depends on where
+    decoding began, decoding starts there and not at the recording's beginning, however late ``needed`` is.
+    The caller takes the rest of ``report`` once it has used all frames.
     """
     exact = [(needed, needed - margin, True) for margin in SEEK_MARGINS if needed > margin]
     at_part = [(part_from, part_from - margin, False) for margin in SEEK_MARGINS if part_from > margin]
@@ -110,9 +110,9 @@ def decoded(
                 if ended or (not found and time > latest):
                     break
                 found = True
-                report.look(reader, kind)
+                report.check(reader, kind)
                 yield reader, time, frame
             if found or target is None:
                 reader.finish(kind, whole=not ended)
-                report.finished(reader, kind)
+                report.set_finished(reader, kind)
                 return

@@ -15,10 +15,10 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from emorec.media import mixdown
 from emorec.media.audio import WARM_UP
 from emorec.media.integrity import AV_ERRORS
-from emorec.media.passes import Damage, DamageReport, decoded
+from emorec.media.passes import Damage, DamageReport, decode_stream
 from emorec.media.sampling import bin_of
 from emorec.media.selection import EVERYTHING, Selection
-from emorec.media.video import pixel_aspect, turned, upright
+from emorec.media.video import pixel_aspect, rotate_image, upright
 
 MAX_RATE = 1000.0  # pictures a second; more than one in a millisecond are left out
 SLACK = 0.01  # seconds by which sound may differ from its timestamps before these are followed
@@ -60,10 +60,10 @@ def pictures(
     ``max_side`` (px). Damage is among the pictures or comes last. Raises ``EmorecError`` as ``streams.probe`` does.
     """
     report = DamageReport()
-    make = _Maker(max_side, selection.rotate)
+    make = _PictureMaker(max_side, selection.rotate)
     before, last = None, -1
-    for reader, time, frame in decoded(Path(path), "video", start, report, selection=selection, end=end):
-        yield from report.found()
+    for reader, time, frame in decode_stream(Path(path), "video", start, report, selection=selection, end=end):
+        yield from report.take_new()
         aspect = pixel_aspect(reader.streams["video"])
         if time < start:
             before = (frame, aspect)
@@ -81,10 +81,10 @@ def pictures(
         yield from made
     if before is not None:
         yield from make(start, *before)
-    yield from report.end()
+    yield from report.take_rest()
 
 
-class _Maker:
+class _PictureMaker:
     """Makes ``Picture`` of decoded frames, all in the size of the first one."""
 
     def __init__(self, max_side: int, rotate: int):
@@ -103,7 +103,7 @@ class _Maker:
             planes, colours = self._planes(frame, *self._size)
         except AV_ERRORS:
             return []
-        shown = [turned(upright(plane, frame), self._rotate) for plane in planes]
+        shown = [rotate_image(upright(plane, frame), self._rotate) for plane in planes]
         joined = np.concatenate([plane.ravel() for plane in shown]).reshape(-1, shown[0].shape[1])
         return [Picture(time, joined, colours)]
 
@@ -134,10 +134,10 @@ def stereo(
     """
     report = DamageReport()
     mixer = mixdown.Mixer()
-    track = _Track(rate, end - start)
+    track = _SoundTrack(rate, end - start)
     needed = start - WARM_UP
     ready: list[np.ndarray] = []
-    frames = decoded(Path(path), "audio", needed, report, selection=selection, end=end, part_from=needed)
+    frames = decode_stream(Path(path), "audio", needed, report, selection=selection, end=end, part_from=needed)
     for reader, time, frame in frames:
         samples = mixer.samples(frame)
         if samples is None:
@@ -152,7 +152,7 @@ def stereo(
         yield np.concatenate(ready)
 
 
-class _Track:
+class _SoundTrack:
     """Puts sound of any rate on one clock, from 0 to ``seconds`` (s)."""
 
     def __init__(self, rate: int, seconds: float):

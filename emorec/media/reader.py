@@ -95,7 +95,7 @@ class Reader(Packets):
                 # One that is cut off states the length of a whole one.
                 self._damage.reach(packet.stream_index, time if packet.is_corrupt else time + length)
                 if packet.stream.type == "audio":
-                    self.holes.hear(time, length)
+                    self.holes.note_sound(time, length)
             if packet.stream_index != stream.index:
                 continue
             shown = None if packet.pts is None else time
@@ -123,7 +123,7 @@ class Reader(Packets):
 
     def _decode(self, stream, packet: av.Packet | None) -> list[Any]:
         if packet is not None and self._is_encrypted(packet):
-            self._damage.encrypted(self.packet_time(packet) or 0.0)
+            self._damage.note_encrypted(self.packet_time(packet) or 0.0)
             return []
         try:
             return stream.codec_context.decode(packet)
@@ -131,10 +131,10 @@ class Reader(Packets):
             self.note_error()
             return []
 
-    def _listen(self, time: float) -> None:
+    def _note_sound_until(self, time: float) -> None:
         """Note the sound that comes up to ``time`` (s) and the first packet after, if it is near in the file."""
         for count in itertools.count():
-            if self.holes.heard > time or count == LOOK_AHEAD:
+            if self.holes.latest_sound > time or count == LOOK_AHEAD:
                 return
             if count == len(self._peeked):
                 if (packet := next(self._flow, None)) is None:
@@ -142,7 +142,7 @@ class Reader(Packets):
                 self._peeked.append(packet)
             packet = self._peeked[count]
             if packet.stream.type == "audio" and (at := self.packet_time(packet)) is not None:
-                self.holes.hear(at, self._seconds(packet, packet.duration or 0))
+                self.holes.note_sound(at, self._seconds(packet, packet.duration or 0))
 
     def _timed(self, frames: Iterator[Any], stream) -> Iterator[tuple[float, Any]]:
         """Pair frames with their times. A time that is missing or invalid (far after the next or the previous one) is
@@ -168,8 +168,8 @@ class Reader(Packets):
                     # The lengths of pictures that are reordered may be those of decoding, which belong to others.
                     self.shown_until = at if self._reordered else at + (last.duration or 0) * base / tick
                     if at > before + SHORTEST:
-                        self._listen(at - TOGETHER)
-                        self.holes.see(before, at)
+                        self._note_sound_until(at - TOGETHER)
+                        self.holes.compare_pictures(before, at)
                     before = at
                 if last.is_corrupt:
                     self.note_error(at)

@@ -19,7 +19,7 @@ def bin_of(time: float, rate: float) -> int:
     return math.floor(time * rate + BIN_EPSILON)
 
 
-def sampled(pictures: Any, rate: float, first_bin: int, start: float) -> Iterator[tuple[Any, float, Any, Any]]:
+def sample_frames(pictures: Any, rate: float, first_bin: int, start: float) -> Iterator[tuple[Any, float, Any, Any]]:
     """Yield the first decoded picture in each bin as (reader, time, frame, shape of its pixels).
 
     If the first bin has none, the picture that is shown then, the last one before, is yielded too.
@@ -46,7 +46,7 @@ def sampled(pictures: Any, rate: float, first_bin: int, start: float) -> Iterato
 
 
 class BinSampler:
-    """Says of packets, in decoding order, whether their picture can be the first of a bin; remembers few bins.
+    """Tells for packets, in decoding order, whether their picture can be the first of a bin; it remembers few bins.
 
     Pictures before ``first_bin`` are needed too: the last one may still be shown then.
     """

@@ -25,13 +25,13 @@ def is_ambiguous(name: str, zero: float) -> bool:
     return name in LAST_TIME_OR_LENGTH and zero > LATE
 
 
-def least(container, name: str, zero: float) -> float | None:
+def promised_duration(container, name: str, zero: float) -> float | None:
     """The least duration (s) that the header of a recording promises, None if it promises none."""
     duration = container.duration if name in containers.WITH_DURATION else None
     return None if not duration else _since(zero, name, duration / av.time_base)
 
 
-def least_of_track(stream, name: str, zero: float) -> float | None:
+def promised_track_end(stream, name: str, zero: float) -> float | None:
     """The least time (s) at which a track ends according to the header, None if that does not say so."""
     if name != "matroska":
         end = (stream.start_time or 0) + stream.duration if stream.duration else None

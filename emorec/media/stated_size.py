@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emorec.media.containers import head_of
+from emorec.media.containers import read_head
 
 RIFF_UNKNOWN = 0x7FFFF000  # larger sizes are written if the size was unknown
 W64, W64_UNKNOWN = b"riff\x2e\x91\xcf\x11", 1 << 62  # the size has 64 bits, 16 bytes after the start
@@ -19,7 +19,7 @@ XING_WITHIN = 64  # bytes of the first frame of an mp3 within which its Xing hea
 
 def stated_size(path: Path) -> int | None:
     """The size in bytes that the header of a RIFF (avi, wav), w64, asf or mp3 file states, if it does."""
-    head = head_of(path)
+    head = read_head(path)
     if head[:4] == b"RIFF":
         size = int.from_bytes(head[4:8], "little")
         return size + 8 if 0 < size < RIFF_UNKNOWN and not _is_placeholder(head) else None
@@ -43,7 +43,7 @@ def _stated_mp3_size(path: Path, head: bytes) -> int | None:
     if head[:3] == b"ID3":
         # Seven bits in each of four bytes (ID3v2.3, section 3.1).
         first = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
-        head = head_of(path, first)
+        head = read_head(path, first)
     at = max(head.find(tag, 0, XING_WITHIN) for tag in (b"Xing", b"Info"))
     if head[:1] != b"\xff" or at < 0:
         return None

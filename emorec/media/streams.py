@@ -18,13 +18,13 @@ from av.video.reformatter import VideoReformatter
 from emorec.errors import EmorecError
 from emorec.media import containers, sampling
 from emorec.media import duration as media_duration
-from emorec.media.audio import blocks, edges
+from emorec.media.audio import block_edges, blocks
 from emorec.media.integrity import AV_ERRORS
 from emorec.media.packets import frame_rate
-from emorec.media.passes import Damage, DamageReport, ShownUntil, decoded
+from emorec.media.passes import Damage, DamageReport, ShownUntil, decode_stream
 from emorec.media.reader import BIN_EPSILON, Reader
 from emorec.media.selection import EVERYTHING, Selection, tracks
-from emorec.media.video import full_range, luma, picture, pixel_aspect, turned, upright_size
+from emorec.media.video import full_range, luma, picture, pixel_aspect, rotate_image, upright_size
 from emorec.prefetch import Prefetcher
 
 PICTURES_AHEAD = 3  # sampled pictures that may be decoded before the first of them is converted, in a separate thread
@@ -89,7 +89,7 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
     with Reader(path, selection) as reader:
         streams = {kind: stream for kind, stream in reader.streams.items() if stream is not None}
         if not reader.container.streams:
-            raise containers.unreadable(path)
+            raise containers.unreadable_error(path)
         if not any(reader.has.values()):
             raise EmorecError(f"{path.name} holds neither video nor audio that can be decoded.")
         firsts = reader.first_frames()
@@ -100,18 +100,18 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
         if video is not None:
             width, height = upright_size(firsts.get("video", video.codec_context), pixel_aspect(video))
             width, height = (height, width) if selection.rotate % 180 else (width, height)
-            if reader.names != "webp":  # whose pictures each have a length of their own
+            if reader.container_names != "webp":  # whose pictures each have a length of their own
                 rate = frame_rate(video)
         return MediaInfo(
             path=path,
-            container=containers.short_name(reader.names, path),
-            duration=media_duration.stated(reader) or media_duration.counted(path),
+            container=containers.short_name(reader.container_names, path),
+            duration=media_duration.duration_from_header(reader) or media_duration.duration_from_packets(path),
             has_video=reader.has["video"],
             has_audio=reader.has["audio"],
             width=width,
             height=height,
             frame_rate=rate,
-            video_codec="webp" if reader.names == "webp" else _codec(video),
+            video_codec="webp" if reader.container_names == "webp" else _codec(video),
             audio_codec=_codec(sound),
             size=path.stat().st_size,
             video_tracks=len(tracks(reader.container, "video")),
@@ -144,23 +144,25 @@ def frames(
     reformatter = VideoReformatter()
     report = DamageReport()
     latest: tuple[Reader, float] | None = None
-    pictures = decoded(Path(path), "video", start, report, lambda: sampling.BinSampler(rate, first_bin), selection, end)
-    with Prefetcher(sampling.sampled(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
+    pictures = decode_stream(
+        Path(path), "video", start, report, lambda: sampling.BinSampler(rate, first_bin), selection, end
+    )
+    with Prefetcher(sampling.sample_frames(pictures, rate, first_bin, start), PICTURES_AHEAD) as sampled:
         for reader, time, frame, aspect in sampled:
-            yield from report.found()
+            yield from report.take_new()
             try:
                 image = picture(frame, reformatter, aspect, max_side)
             except AV_ERRORS:
                 reader.note_error(time)
                 continue
             if latest is not None:
-                yield from _gone(*latest, rate, time)
+                yield from _until_hole(*latest, rate, time)
             plane, limited = luma(frame, aspect)
             latest = reader, time
-            yield Frame(time, turned(image, selection.rotate), turned(plane, selection.rotate), limited)
+            yield Frame(time, rotate_image(image, selection.rotate), rotate_image(plane, selection.rotate), limited)
     if latest is not None:
         yield from _last_shown(*latest, rate, end)
-    yield from report.end()
+    yield from report.take_rest()
 
 
 def audio(
@@ -186,30 +188,30 @@ def audio(
     """
     held, report = None, DamageReport()
     for block in blocks(Path(path), rate, start, block_seconds, report, selection, end, part_from):
-        yield from report.found()
+        yield from report.take_new()
         if held is not None:
             yield AudioBlock(held.first / rate, held.samples)
             for number in range(held.number + 1, block.number):
-                first, last = edges(number, rate, start, block_seconds)
+                first, last = block_edges(number, rate, start, block_seconds)
                 yield AudioBlock(first / rate, np.zeros((*held.samples.shape[:-1], last - first), dtype=np.float32))
         held = block
     if held is not None and held.sound_to > held.first:
         yield AudioBlock(held.first / rate, held.samples[..., : held.sound_to - held.first])
-    yield from report.end()
+    yield from report.take_rest()
 
 
 def _last_shown(reader: Reader, time: float, rate: float, end: float) -> Iterator[ShownUntil]:
-    """How long the last picture, at ``time`` (s), is shown, unless that is about its bin."""
+    """When the last picture, at ``time`` (s), ends, unless it lasts hardly longer than its bin."""
     until = min(reader.shown_until, end)
-    gone = [*_gone(reader, time, rate, end)] if until == end else []
-    yield from gone
-    if not gone and until > (sampling.bin_of(time, rate) + 2) / rate:
+    holes = [*_until_hole(reader, time, rate, end)] if until == end else []
+    yield from holes
+    if not holes and until > (sampling.bin_of(time, rate) + 2) / rate:
         yield ShownUntil(until)
 
 
-def _gone(reader: Reader, time: float, rate: float, following: float) -> Iterator[ShownUntil]:
-    """When the picture at ``time`` goes, if there is a hole before the one that follows it (s)."""
-    if (hole := reader.holes.between(time, following)) is not None:
+def _until_hole(reader: Reader, time: float, rate: float, following: float) -> Iterator[ShownUntil]:
+    """When the picture at ``time`` ends, if there is a hole before the one at ``following`` (all s)."""
+    if (hole := reader.holes.find(time, following)) is not None:
         yield ShownUntil(max(hole, (sampling.bin_of(time, rate) + 1) / rate), exactly=True)
 
 

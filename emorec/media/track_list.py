@@ -31,7 +31,7 @@ class Track:
     height: int = 0
 
 
-def of(path: str | Path) -> list[Track]:
+def read_tracks(path: str | Path) -> list[Track]:
     """The tracks of sound and pictures of a recording, without cover art. Raises EmorecError if it cannot be opened."""
     with Reader(Path(path)) as reader:
         return [
@@ -42,17 +42,17 @@ def of(path: str | Path) -> list[Track]:
 
 
 def _track(stream, kind: str, number: int) -> Track:
-    context, said = stream.codec_context, stream.metadata
-    language = _short(said.get("language", ""))
+    context, tags = stream.codec_context, stream.metadata
+    language = _short(tags.get("language", ""))
     size = {}
     if context is not None:
-        found = ("channels",) if kind == "audio" else ("width", "height")
-        size = {name: max(int(getattr(context, name, 0) or 0), 0) for name in found}
+        names = ("channels",) if kind == "audio" else ("width", "height")
+        size = {name: max(int(getattr(context, name, 0) or 0), 0) for name in names}
     return Track(
         kind=kind,
         number=number,
         language="" if language in UNKNOWN else language,
-        title=_short(said.get("title", "")),
+        title=_short(tags.get("title", "")),
         codec=_short(context.name) if context is not None else "",
         **size,
     )

@@ -80,6 +80,6 @@ def pixel_aspect(stream) -> float:
     return aspect if 1 / MAX_ASPECT <= aspect <= MAX_ASPECT else 1.0
 
 
-def turned(image: np.ndarray, degrees: int) -> np.ndarray:
+def rotate_image(image: np.ndarray, degrees: int) -> np.ndarray:
     """A picture ``(H, W, ...)`` turned clockwise by a multiple of 90 degrees."""
     return np.ascontiguousarray(np.rot90(image, -degrees // 90)) if degrees else image

@@ -27,7 +27,7 @@ OPTIONS = {"preset": "superfast", "crf": "22", "bf": "0"}
 
 
 class MovieWriter:
-    """An mp4 file that is there, whole, once its context ends without an error; nothing is left otherwise.
+    """Writes an mp4 file: complete once the context ends without an error, and absent otherwise.
 
     ``size`` is width and height (px, both even), ``colours`` are those of ``playback.Picture``, ``rate`` (Hz) is about
     how many pictures there are a second, and ``sound`` tells whether there will be any. Raises EmorecError if the file

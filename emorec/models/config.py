@@ -24,10 +24,10 @@ class FaceConfig:
     dropout: float = 0.4
 
     def __post_init__(self) -> None:
-        ranges.texts("labels", self.labels)
-        ranges.whole("size", self.size, 8, LARGEST_FACE)
+        ranges.check_texts("labels", self.labels)
+        ranges.check_whole("size", self.size, 8, LARGEST_FACE)
         _check_widths("widths", self.widths, 1, MAX_LAYERS)
-        ranges.number("dropout", self.dropout, 0, 1)
+        ranges.check_number("dropout", self.dropout, 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +54,16 @@ class VoiceConfig:
                 f"heads is {reprlib.repr(self.heads)}; it must be an object with a list of labels per head"
             )
         for name, labels in self.heads.items():
-            ranges.texts(f"heads.{name}", labels)
-        ranges.whole("n_mels", self.n_mels, 1, MOST_MELS)
+            ranges.check_texts(f"heads.{name}", labels)
+        ranges.check_whole("n_mels", self.n_mels, 1, MOST_MELS)
         if self.n_mels % 2**VOICE_STAGES:
             raise ValueError(f"n_mels is {self.n_mels}; it must be a multiple of {2**VOICE_STAGES}")
         _check_widths("widths", self.widths, VOICE_STAGES, VOICE_STAGES)
-        ranges.whole("embedding", self.embedding, 1)
-        ranges.number("dropout", self.dropout, 0, 1)
+        ranges.check_whole("embedding", self.embedding, 1)
+        ranges.check_number("dropout", self.dropout, 0, 1)
         if self.listener_widths != ():
             _check_widths("listener_widths", self.listener_widths, VOICE_STAGES, VOICE_STAGES)
-        ranges.whole("listener_embedding", self.listener_embedding, 0, self.embedding - 1)
+        ranges.check_whole("listener_embedding", self.listener_embedding, 0, self.embedding - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +77,10 @@ class FusionConfig:
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
-        ranges.texts("labels", self.labels)
+        ranges.check_texts("labels", self.labels)
         for name in ("face_features", "voice_features", "hidden"):
-            ranges.whole(name, getattr(self, name), 1)
-        ranges.number("dropout", self.dropout, 0, 1)
+            ranges.check_whole(name, getattr(self, name), 1)
+        ranges.check_number("dropout", self.dropout, 0, 1)
 
 
 def _check_widths(name: str, widths: object, least: int, most: int) -> None:
@@ -89,4 +89,4 @@ def _check_widths(name: str, widths: object, least: int, most: int) -> None:
         allowed = f"{least} to {most}" if least < most else f"{least}"
         raise ValueError(f"{name} is {reprlib.repr(widths)}; it must be a list of {allowed} whole numbers")
     for width in widths:
-        ranges.whole(f"a number of {name}", width, 1, WIDEST)
+        ranges.check_whole(f"a number of {name}", width, 1, WIDEST)

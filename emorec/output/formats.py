@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from emorec import files
-from emorec.errors import EmorecError, installing, require
+from emorec.errors import EmorecError, install_command, require
 from emorec.inference.timeline import Timeline
 from emorec.output import eaf, emotionml, labels, parquet, subtitles, tables, textgrid, workbook
 
@@ -84,7 +84,7 @@ def parse_names(given: str) -> tuple[list[str], str]:
         return names, ""
     missing = [name for name, form in FORMATS.items() if not form.available]
     formats = f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'}"
-    notice = LEFT_OUT.format(formats=formats, command=installing(EXTRA)) if missing else ""
+    notice = LEFT_OUT.format(formats=formats, command=install_command(EXTRA)) if missing else ""
     return [name for name in FORMATS if name not in missing], notice
 
 

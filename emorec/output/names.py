@@ -58,7 +58,7 @@ def file_stem(text: str) -> str:
     It is never a path, never hidden, never empty, and has at most STEM bytes. Characters of UNFIT become "_".
     """
     name = UNFIT.sub("_", text).lstrip(". ")
-    return files.shortened(files.no_device(name), STEM) or NAMELESS
+    return files.shortened(files.avoid_device_name(name), STEM) or NAMELESS
 
 
 def check_folder(folder: Path) -> None:

@@ -51,12 +51,12 @@ class Portraits:
         """The picture with this index as a data URL, "" for None."""
         if row is None:
             return ""
-        picture = thumbnails.content(self.features, row)
+        picture = thumbnails.thumbnail_jpeg(self.features, row)
         return data_url(mosaic(picture) if self.blur else picture)
 
     def best(self, number: int) -> int | None:
         """The index of a person's best picture, None if there is none."""
-        return thumbnails.best(self.features, number)
+        return thumbnails.best_thumbnail(self.features, number)
 
     def best_of_highlight(self, timeline: Timeline, highlight: Highlight) -> int | None:
         """The index of the best picture, at that time, of the person whom a highlight is about; None without one."""
@@ -64,7 +64,7 @@ class Portraits:
         if number == NOBODY:
             return None
         # The face that a row is about may be anywhere in the window of the row.
-        return thumbnails.best(self.features, number, (highlight.start, highlight.end), timeline.window / 2)
+        return thumbnails.best_thumbnail(self.features, number, (highlight.start, highlight.end), timeline.window / 2)
 
 
 def lane_pictures(timeline: Timeline, features: Features) -> dict[int, str]:

@@ -118,7 +118,7 @@ def _lane_timelines(timeline: Timeline, model: Checkpoint, features: Features) -
     choices = timeline.choices
     if timeline.people or choices.get("person") is not None or timeline.fusion == "voice" or len(features.persons) < 2:
         return ()
-    group = inference.again(timeline, features, model, "all", MAX_LANES)
+    group = inference.infer_again(timeline, features, model, "all", MAX_LANES)
     part = choices.get("part")
     return (group.between(*part) if part else group).people
 

@@ -18,7 +18,7 @@ import emorec
 from emorec.affect import DIMENSIONS
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.extraction import people_file
+from emorec.extraction import people_file, people_parsing
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
@@ -54,7 +54,7 @@ def add_endpoints(service: Service) -> None:
             raise EmorecError(SOUND_ONLY)
         features = result.features
         if people is not None:  # a dict and never a path, because the library would open the file
-            features = people_file.used(people_file.parsed(people, "This"), features)[0]
+            features = people_file.apply(people_parsing.parse(people, "This"), features)[0]
         choices |= {"prior": validation.prior(prior), "baseline": validation.baseline(baseline)}
         timeline = result.analyzer.infer(features, fusion=fusion, **choices)
         return {
@@ -183,7 +183,7 @@ def add_endpoints(service: Service) -> None:
             "version": emorec.__version__,
             "emotions": list(EMOTIONS),
             "fusions": list(FUSIONS),
-            "priors": {name: dict(zip(EMOTIONS, priors.of(name).shares, strict=True)) for name in priors.NAMES},
+            "priors": {name: dict(zip(EMOTIONS, priors.resolve(name).shares, strict=True)) for name in priors.NAMES},
             "origin": fragments.origin(analyzer),
             "weights": Path(analyzer.model.folder).name if analyzer.model.folder else "",
             "fingerprint": analyzer.model.fingerprint,

@@ -44,17 +44,17 @@ class VoiceFrontEnd:
     def __post_init__(self) -> None:
         # Speech detection, and the filter before it, take no other rate and no other hop.
         for name, only in (("rate", RATE), ("frame", FRAME)):
-            ranges.whole(name, getattr(self, name), only, only)
-        ranges.whole("n_fft", self.n_fft, self.frame, LONGEST_WINDOW)
+            ranges.check_whole(name, getattr(self, name), only, only)
+        ranges.check_whole("n_fft", self.n_fft, self.frame, LONGEST_WINDOW)
         if self.n_fft % 2:
             raise ValueError(f"n_fft is {self.n_fft}; it must be even")
-        ranges.whole("n_mels", self.n_mels, 1, self.n_fft // 2)
-        ranges.number("f_max", self.f_max, 1, self.rate / 2)
-        ranges.number("f_min", self.f_min, 0, self.f_max - 1)
-        ranges.number("floor", self.floor, 1e-12, 1)
-        ranges.number("level_seconds", self.level_seconds, 0.1, 60)
-        ranges.number("active_range", self.active_range, 0.1, 100)
-        ranges.number("scale", self.scale, 0.1, 100)
+        ranges.check_whole("n_mels", self.n_mels, 1, self.n_fft // 2)
+        ranges.check_number("f_max", self.f_max, 1, self.rate / 2)
+        ranges.check_number("f_min", self.f_min, 0, self.f_max - 1)
+        ranges.check_number("floor", self.floor, 1e-12, 1)
+        ranges.check_number("level_seconds", self.level_seconds, 0.1, 60)
+        ranges.check_number("active_range", self.active_range, 0.1, 100)
+        ranges.check_number("scale", self.scale, 0.1, 100)
 
     @property
     def hop(self) -> int:
@@ -110,11 +110,11 @@ def log_mel(samples: np.ndarray, front_end: VoiceFrontEnd = VoiceFrontEnd(), *, 
     S should be a multiple of the hop. From every frame the mean level of the active frames within ``level_seconds``
     around it is subtracted, so that neither the microphone's gain nor the distance to it counts. Sound that is quieter
     than all training data is amplified first; otherwise it would disappear in the floor. Before that, what lies below
-    a voice is removed, unless the samples are ``filtered`` by ``rumble.without`` already.
+    a voice is removed, unless the samples are ``filtered`` by ``rumble.remove_rumble`` already.
     """
     side = (front_end.n_fft - front_end.frame) // 2
-    samples = samples if filtered else rumble.without(samples)
-    samples = gain.to_training_level(samples, front_end.hop)
+    samples = samples if filtered else rumble.remove_rumble(samples)
+    samples = gain.amplify_to_training_level(samples, front_end.hop)
     padded = F.pad(torch.as_tensor(samples, dtype=torch.float32), (side, side))
     power = _mel(front_end)(padded)
     frames = torch.log(power + front_end.floor)
@@ -155,7 +155,8 @@ def speech(
     Silero VAD gives a probability for each chunk of 32 ms, one after another. The recording is split into rows that
     run as one batch, each warmed up on the end of the row before. A hop's probability is the mean over its chunks,
     reduced if a steady tone starts in it. Quiet passages are amplified first, so that quiet speech is found too; and
-    before that, what lies below a voice is removed, unless all samples are ``filtered`` by ``rumble.without`` already.
+    before that, what lies below a voice is removed, unless all samples are already ``filtered`` by
+    ``rumble.remove_rumble``.
 
     ``before`` and ``after`` are the samples around these, or silence. With them a recording that is cut at the starts
     of rows, every ``speech_row_hops``, gives the same result as in one piece.
@@ -170,8 +171,8 @@ def speech(
     head = head[len(head) % front_end.hop :][-reach:]
     tail = tail[: min(reach, len(tail) // front_end.hop * front_end.hop)]
     whole = np.concatenate([head, np.asarray(samples, np.float32)[:inside], tail])
-    whole = whole if filtered else rumble.without(whole)
-    amplified = gain.to_target(whole, front_end.hop)
+    whole = whole if filtered else rumble.remove_rumble(whole)
+    amplified = gain.amplify_to_target(whole, front_end.hop)
     chunks = _chunks(amplified[: len(head)], amplified[len(head) : len(head) + inside])
     features = torch.cat([network.encode(part) for part in torch.from_numpy(chunks).split(SPEECH_CHUNKS_AT_ONCE)])
     count = len(features) - SPEECH_WARM_UP_CHUNKS

@@ -11,13 +11,13 @@ SILENCE = -80.0  # dB below which nothing is amplified; the noise of 16-bit soun
 MIN_TRAINING_LEVEL = -50.0  # dB; level of the quietest recordings in the training data (RAVDESS)
 
 
-def to_target(samples: np.ndarray, hop: int) -> np.ndarray:
+def amplify_to_target(samples: np.ndarray, hop: int) -> np.ndarray:
     """Samples (S,), amplified to TARGET if the loudest hop nearby is quieter; S is a multiple of ``hop``."""
     loudest = _loudest(samples, hop)
     return _amplify(samples, np.maximum(TARGET - np.maximum(loudest, SILENCE), 0.0), hop)
 
 
-def to_training_level(samples: np.ndarray, hop: int) -> np.ndarray:
+def amplify_to_training_level(samples: np.ndarray, hop: int) -> np.ndarray:
     """Samples (S,), amplified to MIN_TRAINING_LEVEL if the loudest hop nearby is quieter; others are unchanged."""
     samples = np.asarray(samples, np.float32)
     loudest = _loudest(samples, hop)

@@ -1,6 +1,6 @@
 """Removes what lies below a voice: the constant offset of a sound card, rumble, and the lowest tone of mains hum.
 
-One hardly hears them, but they can have more power than a quiet voice, and would hide it from all that measures levels.
+People hardly hear these, but they can have more power than a quiet voice, which no measure of level would then notice.
 
 The bundled networks were trained without this filter. On 40 recordings of five corpora it changes their probabilities
 by 0.2 % on average (half the sum of the differences). With a hum of 50 Hz at 0.05 of full scale they differ from those
@@ -21,11 +21,14 @@ STEP = 64
 BLOCKS = 8  # of STEP samples: the length of the filter from one rate to the other
 TAPS = 33  # of the filter at the lower rate
 SHAPE = 6.5  # of the Kaiser windows; more removes more, and needs longer filters
-REACH_HOPS = 1  # hops on each side in which lies what a sample depends on, which is 96 ms
+REACH_HOPS = 1  # hops on each side that a sample may depend on; the filter reaches 96 ms
 
 
-def without(samples: np.ndarray) -> np.ndarray:
-    """Samples (S,) at RATE without what lies below CUTOFF, float32 (S,), not delayed. Around them there is silence."""
+def remove_rumble(samples: np.ndarray) -> np.ndarray:
+    """Samples (S,) at RATE without what lies below CUTOFF, float32 (S,), not delayed.
+
+    The sound before and after them counts as silence.
+    """
     samples = np.require(samples, np.float32, ["C", "W"])  # what PyTorch can share
     low = _low(samples)
     return np.subtract(samples, low, out=low)

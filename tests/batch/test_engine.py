@@ -148,7 +148,7 @@ def test_the_baseline_of_a_file_is_that_of_the_beginning(tmp_path):
     result.unlink()
     again = pickle.loads(pickle.dumps(chosen))  # as a worker gets it
     assert again.digest("f") == digest
-    assert baseline_choice.of(again.inferring["baseline"]).known.keys() == {"Anna"}
+    assert baseline_choice.resolve(again.inferring["baseline"]).known.keys() == {"Anna"}
 
 
 def test_choices_that_change_results_change_the_digest(tmp_path, model):

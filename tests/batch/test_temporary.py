@@ -101,4 +101,4 @@ def killed(command, temporary_folder, until):
 
 def test_the_password_of_the_page_goes_to_no_other_machine():
     environment = {"EMOREC_AUTH": "me:secret", "EMOREC_CACHE": "/c", "HOME": "/h"}
-    assert settings.given(environment) == {"EMOREC_CACHE": "/c"}
+    assert settings.library_variables(environment) == {"EMOREC_CACHE": "/c"}

@@ -125,19 +125,19 @@ def test_blur_leaves_no_face_to_find(faces, folder, tmp_path):
 def test_a_mosaic_has_few_colours_and_covers_a_margin():
     noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3)).astype(np.uint8)
     face = FaceResult((0.4, 0.4, 0.2, 0.3), 1.0, 1.0, np.eye(7)[3])
-    hidden = annotate.annotated(noise, [face], blur=True)
+    hidden = annotate.draw_faces(noise, [face], blur=True)
     inside = hidden[85:135, 125:175]
     assert len(np.unique(inside.reshape(-1, 3), axis=0)) <= annotate.BLOCKS**2
     assert (hidden[141:148, 150] != noise[141:148, 150]).any()  # below the box, which ends at row 140
     assert (hidden[:20] == noise[:20]).all() and (hidden[:, 260:] == noise[:, 260:]).all()
-    assert (annotate.annotated(noise, [face])[85:135, 125:175] == noise[85:135, 125:175]).all()
-    assert noise.flags.owndata and (annotate.annotated(noise, []) == noise).all()
-    also = annotate.annotated(noise, [face], blur=True, doubtful=[(0.0, 0.0, 0.2, 0.2)])
+    assert (annotate.draw_faces(noise, [face])[85:135, 125:175] == noise[85:135, 125:175]).all()
+    assert noise.flags.owndata and (annotate.draw_faces(noise, []) == noise).all()
+    also = annotate.draw_faces(noise, [face], blur=True, doubtful=[(0.0, 0.0, 0.2, 0.2)])
     assert len(np.unique(also[5:35, 5:55].reshape(-1, 3), axis=0)) <= annotate.BLOCKS**2
 
 
 def test_what_may_be_a_face_is_hidden_even_if_it_is_not_named(faces, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "confirmed", lambda image, found, detector: found[:1])
+    monkeypatch.setattr(pictures, "confirm", lambda image, found, detector: found[:1])
     monkeypatch.setattr(pictures, "boxes", lambda image, detector: [(0.0, 0.0, 1.0, 1.0)])
     code = main(["image", str(folder / "two.png"), "--blur", "--format", "picture", "--out", str(tmp_path)])
     hidden = pictures.read(tmp_path / "two.faces.jpg")
@@ -151,7 +151,7 @@ def test_boxes_at_the_edge_are_drawn(box, size, blur):
     image = np.zeros((*size, 3), np.uint8)
     for emotion in COLOURS:
         face = FaceResult(box, 1.0, 1.0, np.eye(7)[EMOTIONS.index(emotion)])
-        drawn = annotate.annotated(image, [face], blur)
+        drawn = annotate.draw_faces(image, [face], blur)
         assert drawn.shape == image.shape and drawn.any()
 
 

@@ -139,7 +139,7 @@ def test_what_counts_as_changed_in_a_names_file(content, changed, tmp_path):
         content = json.dumps({"persons": content, "digest": people_changes.digest(content)})
     if content is not None:
         path.write_text(content)
-    assert (people_changes.changed(path), people_changes.changed(path, named=True)) == changed
+    assert (people_changes.is_changed(path), people_changes.is_changed(path, named=True)) == changed
 
 
 def test_one_person_has_no_names_file_unless_one_was_given(tmp_path):

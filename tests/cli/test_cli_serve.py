@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from emorec.errors import installing
+from emorec.errors import install_command
 from emorec.ui import app
 from support.command import emorec
 
@@ -36,7 +36,7 @@ def test_without_the_extra_it_is_one_sentence(monkeypatch):
     monkeypatch.setattr("emorec.errors.find_spec", lambda name: None if name == "gradio" else find(name))
     code, out, err = emorec("serve")
     assert (code, out) == (2, "")
-    assert err == f"emorec: This needs packages that are not installed (gradio): run {installing('app')}.\n"
+    assert err == f"emorec: This needs packages that are not installed (gradio): run {install_command('app')}.\n"
 
 
 def test_recordings_are_not_for_serve():

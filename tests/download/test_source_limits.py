@@ -115,7 +115,7 @@ def test_how_long_a_recording_is_shows_while_it_arrives(recordings, tmp_path, mo
         reached("mp4", 0.5)  # its index comes last
 
     # Packets alone: one that claims to lie far ahead is broken, and says nothing.
-    monkeypatch.setattr(duration, "stated", lambda reader: None)
+    monkeypatch.setattr(duration, "duration_from_header", lambda reader: None)
     jump = Video(times=[*(k / 5 for k in range(50)), 60.0], size=(64, 48))
     path = record(tmp_path / "jump.ts", jump, format="mpegts")
     assert 9.0 < duration.min_duration(path, 1000.0) < 11.0

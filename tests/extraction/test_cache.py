@@ -14,7 +14,7 @@ from emorec import files, prefetch
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.extraction import cache, pipeline
-from emorec.extraction.features import Folder
+from emorec.extraction.feature_folder import Folder
 from emorec.media import sandbox
 from support import factories
 from support.decoding import undamaged

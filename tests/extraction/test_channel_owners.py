@@ -42,7 +42,7 @@ def call(*mouths):
         }
         for side in channels.SIDES
     ]
-    return channels.merged(each) | {
+    return channels.merge(each) | {
         "voice_time": np.repeat(times, 2),
         "face_time": np.array([row[0] for row in rows]),
         "face_person": np.array([row[1] for row in rows], np.int64),
@@ -52,7 +52,7 @@ def call(*mouths):
 
 def owners(arrays):
     """Who speaks in the left and in the right channel."""
-    person, probability = channels.spoken_by(arrays, HOP)
+    person, probability = channels.assign_speakers(arrays, HOP)
     spoken = arrays["voice_speech"] >= channels.SPEECH
     assert (person[~spoken] == channels.OFF_SCREEN).all() and (probability > 0.9).all()
     found = [np.unique(person[spoken & (arrays["voice_channel"] == side)]) for side in (0, 1)]
@@ -88,24 +88,24 @@ def test_one_person_cannot_be_both_channels():
 
 def test_persons_who_are_only_heard_come_last_and_for_a_second_or_longer():
     arrays = call("right")
-    person, _ = channels.spoken_by(arrays, HOP)
-    assert channels.heard(arrays | {"voice_person": person}, HOP) == [LEFT_VOICE]
+    person, _ = channels.assign_speakers(arrays, HOP)
+    assert channels.persons_heard(arrays | {"voice_person": person}, HOP) == [LEFT_VOICE]
     few = np.where(np.cumsum(person == LEFT_VOICE) * HOP < 1.0, person, channels.OFF_SCREEN)
-    assert channels.heard(arrays | {"voice_person": few}, HOP) == []
+    assert channels.persons_heard(arrays | {"voice_person": few}, HOP) == []
 
 
 def test_a_note_says_whose_voice_each_channel_is():
     arrays = call("right")
-    arrays |= {"voice_person": channels.spoken_by(arrays, HOP)[0]}
-    note = channels.note(arrays, True, {0: "Ina"})
+    arrays |= {"voice_person": channels.assign_speakers(arrays, HOP)[0]}
+    note = channels.voices_note(arrays, True, {0: "Ina"})
     left, right = note.split("; ")
     assert left == "The left channel is a voice without a face"
     assert right == "the right channel is the voice of Ina, whose mouth fits it."
     silent = arrays | {"voice_speech": np.where(arrays["voice_channel"] == 1, 0, arrays["voice_speech"])}
-    assert "nobody speaks in the right channel" in channels.note(silent, True, {})
+    assert "nobody speaks in the right channel" in channels.voices_note(silent, True, {})
     one = {name: values for name, values in arrays.items() if name != channels.CHANNEL}
-    assert channels.note(one, True, {}) == channels.MIXED
-    assert channels.note(one, False, {}) == ""
+    assert channels.voices_note(one, True, {}) == channels.MIXED
+    assert channels.voices_note(one, False, {}) == ""
 
 
 def test_mouths_that_tell_nothing_fit_no_channel_however_long_the_call_is(monkeypatch):

@@ -84,7 +84,7 @@ def test_each_channel_has_the_features_that_it_has_alone(model, recorded, tmp_pa
     assert split["voice_time"][::2] == pytest.approx(split["voice_time"][1::2])
     for number, side in enumerate(channels.SIDES):
         alone = extracted(recorded, model, replace(SPLIT, channel=side), tmp_path).arrays
-        own = channels.of_channel(split, number)
+        own = channels.select_channel(split, number)
         for name in ("voice_time", "voice_speech", "voice_loudness", "voice_embedding", "voice_sound"):
             assert np.array_equal(own[name], alone[name]), name
 
@@ -172,12 +172,12 @@ def test_a_channel_without_a_voice_is_nobody(model):
 
 def test_a_voice_can_be_named_and_the_names_file_keeps_it(model, tmp_path):
     found = heard(model, call())
-    people = people_edits.renamed(found, RIGHT_VOICE, "Ina")
+    people = people_edits.rename(found, RIGHT_VOICE, "Ina")
     named = found.with_people(people)
     assert named.persons == [LEFT_VOICE, RIGHT_VOICE]
     assert named.names == {LEFT_VOICE: "voice left", RIGHT_VOICE: "Ina"}
     people_file.write(named, tmp_path / "call.people.json")
-    again, notes = people_file.used(tmp_path / "call.people.json", found)
+    again, notes = people_file.apply(tmp_path / "call.people.json", found)
     assert again.names == named.names and notes == ()
     assert again.persons == named.persons
 
@@ -185,12 +185,12 @@ def test_a_voice_can_be_named_and_the_names_file_keeps_it(model, tmp_path):
 def test_voices_cannot_be_joined_with_each_other(model):
     found = heard(model, call())
     with pytest.raises(ValueError, match="only heard"):
-        people_edits.joined(found, LEFT_VOICE, RIGHT_VOICE)
+        people_edits.join(found, LEFT_VOICE, RIGHT_VOICE)
     with pytest.raises(ValueError):
-        people_edits.divided(found, LEFT_VOICE, [])
+        people_edits.divide(found, LEFT_VOICE, [])
 
 
 def test_a_names_file_of_another_recording_names_who_is_missing(model):
     mixed = heard(model, call(), Settings())
-    _, notes = people_file.used(People((Person(number=LEFT_VOICE, name="Ina"),)), mixed)
+    _, notes = people_file.apply(People((Person(number=LEFT_VOICE, name="Ina"),)), mixed)
     assert "Ina" in notes[0]

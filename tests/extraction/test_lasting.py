@@ -61,7 +61,7 @@ def shares(seen):
     """For each second, the share of it in which there is a picture."""
     until = np.minimum(seen.arrays["frame_until"], seen.until)
     low = np.arange(seen.start, seen.until - 0.5)
-    return coverage.seconds(seen.arrays["frame_time"], until, low, low + 1)
+    return coverage.covered_seconds(seen.arrays["frame_time"], until, low, low + 1)
 
 
 def test_a_video_that_begins_late_and_ends_early_covers_its_own_time_alone(model, portrait, tmp_path):

@@ -11,7 +11,8 @@ import pytest
 from safetensors import SafetensorError
 
 from emorec.extraction.cache import drop_oldest
-from emorec.extraction.features import FORMAT_VERSION, HEAD_FILE, Features, Folder, Head, JoinedArrays
+from emorec.extraction.feature_folder import FORMAT_VERSION, HEAD_FILE, Folder, Head
+from emorec.extraction.features import Features, JoinedArrays
 from support import factories
 
 HEAD = Head(media={"path": "made.mp4", "size": 5}, settings={"face_rate": 5.0}, duration=0.0)

@@ -12,7 +12,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import joining, lead_in, parts, pipeline, segments
 from emorec.extraction.faces import STILL
 from emorec.extraction.options import Settings
-from emorec.extraction.renumbering import Numbers, renumbered
+from emorec.extraction.renumbering import Numbers, renumber
 from emorec.face import detection
 from emorec.inference.timeline import infer
 from support import factories, people_shots
@@ -198,7 +198,7 @@ def test_parts_begin_where_little_is_decoded_twice(model, tmp_path):
     hop, pictures = model.front_end.hop_seconds, np.zeros((1600, 32, 32), np.uint8)
     pictures[:, :16] = 200
     for expected in (40, 42):  # 41 begins at the middle
-        media, key = tmp_path / f"{expected}.mkv", round(segments.start(expected) * hop) - 25
+        media, key = tmp_path / f"{expected}.mkv", round(segments.first_hop(expected) * hop) - 25
         with av.open(str(media), "w") as container:
             stream = container.add_stream("libx264", rate=1, options={"g": "10000", "sc_threshold": "0"})
             stream.width = stream.height = 32
@@ -230,7 +230,7 @@ def test_numbers_continue_over_a_joint_in_the_order_of_tracks():
         "thumbnail_bytes": np.array([1, 2, 3]),
         "thumbnail_jpeg": np.array([10, 20, 21, 30, 31, 32], np.uint8),
     }
-    found = renumbered(part, numbers)
+    found = renumber(part, numbers)
     assert list(found["face_person"]) == [1, 5, 4] and list(found["face_track"]) == [3, 8, 7]
     assert list(found["identity_track"]) == [3, 3, 7, 8] and list(found["identity_quality"]) == [0.1, 0.2, 0.0, 0.3]
     assert list(found["thumbnail_track"]) == [3, 7, 8] and list(found["thumbnail_bytes"]) == [2, 1, 3]

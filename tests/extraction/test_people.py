@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
-from emorec.extraction import people_edits, people_file
-from emorec.extraction.people import People, Person, Track, Tracks, checked_name
-from emorec.extraction.people_edits import divided, joined, renamed, stretches
+from emorec.extraction import people_edits, people_file, people_parsing
+from emorec.extraction.people import People, Person, Track, checked_name
+from emorec.extraction.people_edits import divide, join, rename, stretches
+from emorec.extraction.people_tracks import Tracks
 from support import factories
 
 STEP = 1 / factories.FRAME_RATE
@@ -34,7 +35,7 @@ def shots(*shown, begin=0.0):
     segment = factories.no_observations() | arrays | {"face_box": boxes[place], "frame_time": frames}
     segment["frame_until"] = np.append(frames[1:], until)
     features = factories.observations(until, segment, frames=False)
-    features.__dict__["found"] = features.found | {"face_track": tracks}  # as if these were the persons found
+    features.__dict__["found_arrays"] = features.found_arrays | {"face_track": tracks}
     return features
 
 
@@ -46,11 +47,11 @@ def who(features):
 
 def test_a_name_is_given_and_taken_away():
     features = shots([0], [1])
-    named = features.with_people(renamed(features, 1, "  Anna   B. "))
+    named = features.with_people(rename(features, 1, "  Anna   B. "))
     assert named.names == {0: "person 0", 1: "Anna B."} and who(named) == [0, 1]
-    again = named.with_people(renamed(named, 1, "Eva"))
+    again = named.with_people(rename(named, 1, "Eva"))
     assert again.names[1] == "Eva"
-    assert again.with_people(renamed(again, 1, "")).names[1] == "person 1"
+    assert again.with_people(rename(again, 1, "")).names[1] == "person 1"
 
 
 @pytest.mark.parametrize("name", ["all", "Main", "speaker", "7", "-1", "x" * 61, "a\x00b", " "])
@@ -61,10 +62,10 @@ def test_what_is_no_name_is_refused(name):
 
 def test_two_persons_cannot_have_one_name_and_one_who_is_not_there_has_none():
     features = shots([0], [1])
-    features = features.with_people(renamed(features, 0, "Anna"))
+    features = features.with_people(rename(features, 0, "Anna"))
     with pytest.raises(EmorecError, match="Another person is called anna; choose another name, or join the two"):
-        renamed(features, 1, "anna")
-    for edit in (lambda: renamed(features, 5, "Eva"), lambda: joined(features, 0, 5), lambda: divided(features, 5, [])):
+        rename(features, 1, "anna")
+    for edit in (lambda: rename(features, 5, "Eva"), lambda: join(features, 0, 5), lambda: divide(features, 5, [])):
         with pytest.raises(EmorecError, match="There is no person 5 in this recording any more"):
             edit()
 
@@ -72,8 +73,8 @@ def test_two_persons_cannot_have_one_name_and_one_who_is_not_there_has_none():
 @pytest.mark.parametrize("name", ["person 2", "Person 7", "voice left"])
 def test_nobody_is_called_as_another_person_is_without_a_name(name):
     with pytest.raises(EmorecError, match=f"^{name} is what another person is called without a name; "):
-        renamed(shots([0], [1]), 0, name)
-    assert shots([0]).with_people(renamed(shots([0]), 0, "person 0")).names == {0: "person 0"}
+        rename(shots([0], [1]), 0, name)
+    assert shots([0]).with_people(rename(shots([0]), 0, "person 0")).names == {0: "person 0"}
 
 
 @pytest.mark.parametrize(
@@ -89,17 +90,17 @@ def test_nobody_is_called_as_another_person_is_without_a_name(name):
 def test_a_file_with_the_default_name_of_another_is_read_and_names_stay_apart(given, names, told):
     """Earlier versions took such names; who has no name is called by the number."""
     facts = {"persons": [{"number": number, "name": name} for number, name in given.items()]}
-    found, notes = people_file.used(facts, shots([0], [1], [2]))
+    found, notes = people_file.apply(facts, shots([0], [1], [2]))
     assert found.names == names
     assert [told in note for note in notes] == [True] * bool(told)
-    assert people_file.used(people_file.as_dict(found), shots([0], [1], [2]))[0].names == names
+    assert people_file.apply(people_file.as_dict(found), shots([0], [1], [2]))[0].names == names
 
 
 def test_two_become_one_with_the_name_that_there_is():
     features = shots([0], [1], [2], [0])
-    features = features.with_people(renamed(features, 2, "Eva"))
+    features = features.with_people(rename(features, 2, "Eva"))
     for number, other, numbers in ((2, 0, [0, 1, 0, 0]), (0, 2, [2, 1, 2, 2])):
-        whole = features.with_people(joined(features, number, other))
+        whole = features.with_people(join(features, number, other))
         assert who(whole) == numbers and whole.names == {other: "Eva", 1: "person 1"}
         assert whole.persons == [other, 1]
 
@@ -107,29 +108,29 @@ def test_two_become_one_with_the_name_that_there_is():
 def test_two_in_one_picture_cannot_be_joined():
     features = shots([2], [0, 1])
     with pytest.raises(EmorecError) as error:
-        joined(features, 1, 0)
+        join(features, 1, 0)
     assert str(error.value) == (
         "person 1 and person 0 are in one picture at 0:02, so they are two people and cannot be joined."
     )
     with pytest.raises(EmorecError, match="choose another one"):
-        joined(features, 1, 1)
+        join(features, 1, 1)
 
 
 def test_a_stretch_becomes_a_person_with_a_new_number_also_if_it_is_short():
     features = shots([0], [1], [0], [0])
     own = stretches(features, 0)
     assert [(one.start, one.end, round(one.seconds, 3)) for one in own] == [(0, 2, 2), (4, 6, 2), (6, 8, 2)]
-    parted = features.with_people(divided(features, 0, [own[1].track]))
+    parted = features.with_people(divide(features, 0, [own[1].track]))
     assert who(parted) == [0, 1, 2, 0] and parted.persons == [0, 1, 2]
-    back = parted.with_people(joined(parted, 2, 0))
+    back = parted.with_people(join(parted, 2, 0))
     assert who(back) == [0, 1, 0, 0]
     # Neither number 2, which the user has seen for another stretch, nor 1, which was found, is given to somebody else.
-    again = back.with_people(divided(back, 0, [own[2].track]))
+    again = back.with_people(divide(back, 0, [own[2].track]))
     assert who(again) == [0, 1, 0, 3]
-    fewer = again.with_people(joined(again, 1, 3))
-    assert who(fewer) == [0, 3, 0, 3] and who(fewer.with_people(divided(fewer, 0, [own[1].track]))) == [0, 3, 4, 3]
-    early = features.with_people(joined(features, 1, 0))
-    assert who(early.with_people(divided(early, 0, [own[1].track]))) == [0, 0, 2, 0]
+    fewer = again.with_people(join(again, 1, 3))
+    assert who(fewer) == [0, 3, 0, 3] and who(fewer.with_people(divide(fewer, 0, [own[1].track]))) == [0, 3, 4, 3]
+    early = features.with_people(join(features, 1, 0))
+    assert who(early.with_people(divide(early, 0, [own[1].track]))) == [0, 0, 2, 0]
 
 
 def test_not_everything_and_not_what_is_anothers_can_be_divided():
@@ -140,7 +141,7 @@ def test_not_everything_and_not_what_is_anothers_can_be_divided():
         ([], r"^Choose a stretch first\.$"),
     ):
         with pytest.raises(EmorecError, match=message):
-            divided(features, 0, chosen)
+            divide(features, 0, chosen)
 
 
 def track_by_track(*spans):
@@ -154,7 +155,7 @@ def track_by_track(*spans):
     frames = np.round(np.arange(0, spans[-1][1] + 1, STEP), 6)
     segment = factories.no_observations() | arrays | {"frame_time": frames, "frame_until": frames + STEP}
     features = factories.observations(frames[-1] + STEP, segment, frames=False)
-    features.__dict__["found"] = features.found | {"face_track": np.array(tracks)}
+    features.__dict__["found_arrays"] = features.found_arrays | {"face_track": np.array(tracks)}
     return features
 
 
@@ -162,7 +163,7 @@ def test_short_pieces_in_one_place_are_offered_with_their_neighbour():
     pieces = [(0, 5), (5, 5.4), (5.8, 9), (9, 13), (13, 14, RIGHT), (20, 20.6), (20.6, 21.2)]
     features = track_by_track(*pieces)
     assert len(stretches(features, 0)) == len(pieces)
-    found = people_edits.offered(features, 0)
+    found = people_edits.merged_stretches(features, 0)
     # 0 to 5.4 is long by then, as is what follows: that may be a cut to somebody else in the same place.
     assert [people_edits.span(one) for one in found] == [
         "0:00 – 0:05",
@@ -171,21 +172,21 @@ def test_short_pieces_in_one_place_are_offered_with_their_neighbour():
         "0:13.0 – 0:14.0",
         "0:20.0 – 0:21.2",
     ]
-    parted = features.with_people(divided(features, 0, found[0].tracks))
+    parted = features.with_people(divide(features, 0, found[0].tracks))
     assert who(parted) == [1, 1, 0, 0, 0, 0, 0] and found[0].seconds == pytest.approx(5.4)
 
 
 def test_what_is_seen_later_goes_with_the_person_who_looks_alike():
     """The same recording when more of it is known: the numbers that are found are others by then."""
     early = shots([0], [1])
-    people = renamed(early.with_people(renamed(early, 1, "Anna")), 0, "Eva")
+    people = rename(early.with_people(rename(early, 1, "Anna")), 0, "Eva")
     late = shots([1], [0], [0], [2]).with_people(people)
     assert who(late) == [0, 1, 1, 2] and late.names == {0: "Eva", 1: "Anna", 2: "person 2"}
 
 
 def test_a_later_track_beside_the_person_it_looks_like_is_somebody_else():
     early = shots([0], [1])
-    people = joined(early, 1, 0)
+    people = join(early, 1, 0)
     late = shots([0], [1], [0, 1]).with_people(people)
     numbers = who(late)
     assert numbers[:2] == [0, 0] and len(set(numbers[2:])) == 2
@@ -193,17 +194,17 @@ def test_a_later_track_beside_the_person_it_looks_like_is_somebody_else():
 
 def test_a_file_gives_the_same_persons_in_another_run_and_in_another_part(tmp_path):
     features = shots([0], [1], [2], [0])
-    people = joined(features, 2, 0)
+    people = join(features, 2, 0)
     features = features.with_people(people)
-    features = features.with_people(renamed(features, 0, "Ännchen"))
+    features = features.with_people(rename(features, 0, "Ännchen"))
     people_file.write(features, tmp_path / "clip.people.json")
     read = people_file.read(tmp_path / "clip.people.json")
-    again, notes = people_file.used(read, shots([0], [1], [2], [0]))
+    again, notes = people_file.apply(read, shots([0], [1], [2], [0]))
     assert who(again) == who(features) == [0, 1, 0, 0] and again.names == features.names and notes == ()
     # The tracker's numbers, and the order of the persons, are others where the recording is only analysed from 2 s on.
-    later, notes = people_file.used(read, shots([0], [1], [2], begin=2.0))
+    later, notes = people_file.apply(read, shots([0], [1], [2], begin=2.0))
     assert who(later) == [1, 0, 0] and later.names[0] == "Ännchen" and notes == ()
-    nobody, notes = people_file.used(read, shots([0], begin=30.0))
+    nobody, notes = people_file.apply(read, shots([0], begin=30.0))
     assert who(nobody) == [2] and "does not show Ännchen, person 1" in notes[0]
 
 
@@ -212,27 +213,27 @@ def test_a_file_gives_the_same_persons_in_another_run_and_in_another_part(tmp_pa
 )
 def test_a_file_of_another_recording_says_so(name, noted):
     features = replace(shots([0]), media={"name": "My film (1).mp4"})
-    people = people_file.parsed(people_file.as_dict(features.with_people(People((ANNA,)))))
-    found, notes = people_file.used(people, replace(features, media={"name": name}))
+    people = people_parsing.parse(people_file.as_dict(features.with_people(People((ANNA,)))))
+    found, notes = people_file.apply(people, replace(features, media={"name": name}))
     assert found.names == {0: "Anna"} and ["written for My film (1).mp4" in note for note in notes] == [True] * noted
 
 
 @pytest.mark.parametrize(("one", "other", "noted"), [("José.mp4", "Jose\u0301.mp4", False), ("ใช้.mp4", "ใช.mp4", True)])
 def test_a_recording_has_the_same_name_in_both_encodings(one, other, noted):
     features = replace(shots([0]), media={"name": one})
-    people = people_file.parsed(people_file.as_dict(features.with_people(People((ANNA,)))))
-    assert len(people_file.used(people, replace(features, media={"name": other}))[1]) == noted
+    people = people_parsing.parse(people_file.as_dict(features.with_people(People((ANNA,)))))
+    assert len(people_file.apply(people, replace(features, media={"name": other}))[1]) == noted
 
 
 def test_a_file_fits_a_part_that_begins_inside_a_track():
     whole = shots([0, 1], begin=6.0)
-    whole = whole.with_people(renamed(whole, 0, "Anna"))
-    for people in (whole.people, people_file.parsed(people_file.as_dict(whole))):
-        part, notes = people_file.used(people, shots([1, 0], begin=7.0))
+    whole = whole.with_people(rename(whole, 0, "Anna"))
+    for people in (whole.people, people_parsing.parse(people_file.as_dict(whole))):
+        part, notes = people_file.apply(people, shots([1, 0], begin=7.0))
         assert who(part) == [0, 1] and part.names[0] == "Anna" and notes == ()
         # Nor is somebody in the same place after the end of the track, or who comes later, the same person.
         for other in (shots([1], begin=8.4), shots([None, 1], [0], begin=7.0)):
-            assert "does not show Anna" in "".join(people_file.used(people, other)[1])
+            assert "does not show Anna" in "".join(people_file.apply(people, other)[1])
     alone = whole.with_people(People((Person(number=0, name="Anna", tracks=stretches(whole, 0)[0].tracks),)))
     assert who(shots([None, 5], [4], begin=7.0).with_people(alone.people)) == [5, 4]
 
@@ -249,10 +250,10 @@ def test_a_file_has_what_its_readers_need():
 def test_a_file_of_very_many_persons_has_the_longest_and_those_with_a_name(monkeypatch):
     monkeypatch.setattr(people_file, "MAX_PERSONS", 2)
     features = shots([0], [0], [1], [2], [3])
-    features = features.with_people(renamed(features, 2, "Eva"))
+    features = features.with_people(rename(features, 2, "Eva"))
     content = people_file.as_dict(features)
     assert [person["number"] for person in content["persons"]] == [0, 2] and content["others_seconds"] == 4
-    again, notes = people_file.used(content, shots([0], [0], [1], [2], [3]))
+    again, notes = people_file.apply(content, shots([0], [0], [1], [2], [3]))
     assert who(again) == who(features) and again.names == features.names and notes == ()
 
 
@@ -261,7 +262,7 @@ def test_the_same_name_twice_in_a_file_makes_one_person():
     content = people_file.as_dict(features)
     for number in (0, 2):
         content["persons"][number]["name"] = "Anna"
-    again, _ = people_file.used(content, features)
+    again, _ = people_file.apply(content, features)
     assert who(again) == [0, 1, 0] and again.names[0] == "Anna"
 
 
@@ -271,7 +272,7 @@ def test_a_file_with_two_faces_of_a_person_in_one_picture_is_refused():
     for person in content["persons"]:
         person["name"] = "Anna"
     with pytest.raises(EmorecError) as error:
-        people_file.used(content, features)
+        people_file.apply(content, features)
     assert str(error.value) == "Anna cannot be one person: at 0:02 two faces in one picture are listed as this person."
 
 
@@ -331,7 +332,7 @@ def test_what_is_no_json_is_one_sentence(content, tmp_path):
 )
 def test_a_file_that_contradicts_itself_is_one_sentence(content, message):
     with pytest.raises(EmorecError, match=message):
-        people_file.parsed(content)
+        people_parsing.parse(content)
 
 
 def test_a_place_is_found_by_time_before_overlap():

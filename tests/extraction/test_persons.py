@@ -47,7 +47,7 @@ def recording(shots, quality=0.8, given=None):
 
 def of_tracks(arrays, until):
     """The person of each track."""
-    found = persons.joined(arrays, until)
+    found = persons.assign_persons(arrays, until)
     return [int(found[arrays["face_track"] == track][0]) for track in np.unique(arrays["face_track"])]
 
 
@@ -113,14 +113,14 @@ def test_of_equally_long_ones_the_first_seen_has_the_lower_number():
 
 def test_who_is_seen_for_less_than_a_second_in_all_is_not_listed():
     arrays, until = recording([(3.0, [5]), (0.6, [6]), (0.6, [7]), (0.6, [7])])
-    found = persons.joined(arrays, until)
-    assert persons.ranked(found, persons.seconds_shown(arrays, until)) == [0, 1]
+    found = persons.assign_persons(arrays, until)
+    assert persons.rank(found, persons.seconds_shown(arrays, until)) == [0, 1]
     assert set(found) == {0, 1, 2}
 
 
 def test_if_nobody_is_seen_for_a_second_all_are_listed():
     arrays, until = recording([(0.6, [5]), (0.4, [6])])
-    assert persons.ranked(persons.joined(arrays, until), persons.seconds_shown(arrays, until)) == [0, 1]
+    assert persons.rank(persons.assign_persons(arrays, until), persons.seconds_shown(arrays, until)) == [0, 1]
 
 
 def test_a_track_without_a_clear_face_stays_with_the_trackers_number():
@@ -173,7 +173,7 @@ def test_very_many_tracks_do_not_fill_the_memory(monkeypatch):
     }
     tracemalloc.start()
     try:
-        found = persons.joined(arrays, count * STEP)
+        found = persons.assign_persons(arrays, count * STEP)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -201,7 +201,7 @@ def test_features_join_what_their_segments_hold():
         empty=empty,
     )
     assert of_tracks(whole.arrays | {"face_person": arrays["face_person"]}, until) == [0, 1, 0]
-    assert list(whole.arrays["face_person"]) == list(persons.joined(arrays, until))
+    assert list(whole.arrays["face_person"]) == list(persons.assign_persons(arrays, until))
     assert whole.persons == [0, 1]
 
 

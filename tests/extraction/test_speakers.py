@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emorec.extraction import speakers, sync
-from emorec.extraction.speakers import spoken_by
+from emorec.extraction.speakers import assign_speakers
 from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.models import speaker
 
@@ -56,7 +56,7 @@ def recording(seconds, faces, speech=None, lag=0.0):
 
 def shares(arrays, begin=0.0, end=np.inf):
     """Share of the hops with speech from ``begin`` to ``end`` (s) of each speaker."""
-    person, probability = spoken_by(arrays, HOP)
+    person, probability = assign_speakers(arrays, HOP)
     inside = (arrays["voice_time"] >= begin) & (arrays["voice_time"] < end) & (arrays["voice_speech"] >= 0.5)
     assert ((probability >= 0) & (probability <= 1)).all()
     numbers, counts = np.unique(person[inside], return_counts=True)
@@ -118,17 +118,17 @@ def test_sound_that_is_out_of_step_is_still_found(lag):
 def test_without_a_face_every_voice_is_off_screen_and_without_a_voice_there_is_nobody():
     assert shares(recording(6, [])) == {OFF_SCREEN: 1.0}
     arrays = recording(6, [(0, "speaks", 0, 6)], speech=np.zeros(23))
-    person, probability = spoken_by(arrays, HOP)
+    person, probability = assign_speakers(arrays, HOP)
     assert (person == OFF_SCREEN).all() and (probability == 1).all()
     empty = {name: values[:0] for name, values in arrays.items()}
-    assert len(spoken_by(empty, HOP)[0]) == 0
+    assert len(assign_speakers(empty, HOP)[0]) == 0
 
 
 def test_little_evidence_is_unsure():
     """Two mouths that fit equally well, for a moment."""
     arrays = recording(2, [(0, "speaks", 0, 2), (1, "speaks", 0, 2)])
     arrays["face_mouth"][arrays["face_person"] == 1] = arrays["face_mouth"][arrays["face_person"] == 0]
-    person, probability = spoken_by(arrays, HOP)
+    person, probability = assign_speakers(arrays, HOP)
     assert (person == UNSURE).all() and (probability < speakers.SURE).all()
 
 
@@ -164,18 +164,18 @@ def test_nobody_speaks_before_the_cut_after_which_they_are_seen():
 
 def test_a_note_says_what_nobody_in_view_said():
     arrays = recording(8, [(0, "rests", 0, 8)])
-    person, _ = spoken_by(arrays, HOP)
-    assert "off screen" in speakers.note(arrays | {"voice_person": person})
-    assert not speakers.note(arrays)
-    assert not speakers.note(arrays | {"voice_person": np.zeros(len(person), int)})
+    person, _ = assign_speakers(arrays, HOP)
+    assert "off screen" in speakers.unassigned_note(arrays | {"voice_person": person})
+    assert not speakers.unassigned_note(arrays)
+    assert not speakers.unassigned_note(arrays | {"voice_person": np.zeros(len(person), int)})
     half = np.where(np.arange(len(person)) % 2, UNSURE, 0)
-    assert "not clear who speaks" in speakers.note(arrays | {"voice_person": half})
+    assert "not clear who speaks" in speakers.unassigned_note(arrays | {"voice_person": half})
 
 
 def test_many_persons_are_no_error():
     faces = [(number, "moves", 0, 3) for number in range(20)]
     arrays = recording(3, faces)
-    assert set(np.unique(spoken_by(arrays, HOP)[0])) <= {*range(20), OFF_SCREEN, UNSURE}
+    assert set(np.unique(assign_speakers(arrays, HOP)[0])) <= {*range(20), OFF_SCREEN, UNSURE}
 
 
 @pytest.mark.parametrize("number", [0, 99])

@@ -5,7 +5,7 @@ import pytest
 
 import emorec
 from emorec.errors import EmorecError
-from emorec.extraction import stored
+from emorec.extraction import storing
 from emorec.extraction.options import Settings
 from support import make_tracks
 
@@ -17,7 +17,7 @@ def test_features_are_the_same_after_the_recording_is_gone(tmp_path, settings):
     analyzer = emorec.load()
     *_, extracted = analyzer.extract(recording, tmp_path / "cache", settings)
     recording.unlink()
-    found = stored.load(extracted.key, "sound.wav", analyzer.model, tmp_path / "cache")
+    found = storing.load(extracted.key, "sound.wav", analyzer.model, tmp_path / "cache")
     before, after = analyzer.infer(extracted), analyzer.infer(found)
     np.testing.assert_array_equal(before.probabilities, after.probabilities)
     assert (found.media, found.notes, found.complete) == (extracted.media, extracted.notes, True)
@@ -25,4 +25,4 @@ def test_features_are_the_same_after_the_recording_is_gone(tmp_path, settings):
 
     analyzer.forget_key(extracted.key, tmp_path / "cache")
     with pytest.raises(EmorecError, match="is not stored any more"):
-        stored.load(extracted.key, "sound.wav", analyzer.model, tmp_path / "cache")
+        storing.load(extracted.key, "sound.wav", analyzer.model, tmp_path / "cache")

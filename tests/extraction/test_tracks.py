@@ -276,8 +276,8 @@ def test_a_part_that_begins_where_a_recording_is_cut_off_is_refused_for_that(mod
 
 def test_a_segment_holds_every_place():
     for hops in (0, 7.9, 8, 31.5, 32, 79, 80, 159.9, 160, 1000.5):
-        number = segments.holding(hops)
-        assert segments.start(number) <= hops < segments.start(number + 1)
+        number = segments.segment_at(hops)
+        assert segments.first_hop(number) <= hops < segments.first_hop(number + 1)
 
 
 @pytest.mark.parametrize("name", ["audio_track", "video_track", "channel", "start", "end", "rotate", "faces", "voices"])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from emorec import image
-from emorec.face.confirmation import CLOSE_SIDE, confirmed
+from emorec.face.confirmation import CLOSE_SIDE, confirm
 from emorec.face.detection import Face
 
 
@@ -40,25 +40,25 @@ def picture():
 
 @pytest.mark.parametrize(("mirrored", "close", "kept"), [(True, True, 1), (False, True, 0), (True, False, 0)])
 def test_a_doubtful_face_must_be_found_in_the_mirror_and_from_near(picture, mirrored, close, kept):
-    assert len(confirmed(picture, [face(20, 40, 60, 0.7)], Bright(mirrored, close))) == kept
+    assert len(confirm(picture, [face(20, 40, 60, 0.7)], Bright(mirrored, close))) == kept
 
 
 def test_a_clear_face_needs_no_other_view(picture):
     detector = Bright(False, False)
     faces = [face(20, 40, 60, 0.95)]
-    assert confirmed(picture, faces, detector) == faces and not detector.views
+    assert confirm(picture, faces, detector) == faces and not detector.views
 
 
 def test_a_face_elsewhere_in_the_other_views_confirms_nothing(picture):
     kept = face(20, 40, 60, 0.7)
-    assert confirmed(picture, [kept, face(200, 100, 60, 0.7)], Bright()) == [kept]
+    assert confirm(picture, [kept, face(200, 100, 60, 0.7)], Bright()) == [kept]
 
 
 def test_a_face_at_the_edge_is_seen_from_near_without_reading_outside(picture):
     picture[:] = 0
     picture[:30, :30] = 255
     detector = Bright()
-    assert len(confirmed(picture, [face(0, 0, 30, 0.7)], detector)) == 1
+    assert len(confirm(picture, [face(0, 0, 30, 0.7)], detector)) == 1
     assert detector.views[1] == (4 * CLOSE_SIDE, 4 * CLOSE_SIDE)
 
 
@@ -71,5 +71,5 @@ def test_a_necktie_is_no_face(media):
                 rgb = frame.to_ndarray(format="rgb24")
                 faces = detector.detect(rgb)
                 found += len(faces) > 1
-                kept.append(len(confirmed(rgb, faces, detector)))
+                kept.append(len(confirm(rgb, faces, detector)))
     assert found >= 5 and set(kept[1:]) == {1}  # the first frame is dark

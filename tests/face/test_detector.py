@@ -77,9 +77,9 @@ def row(left, top, side, score):
 def test_of_faces_that_overlap_only_the_best_is_kept():
     rows = np.array([row(10, 10, 20, 0.9), row(12, 10, 20, 0.8), row(60, 10, 20, 0.7), row(10, 22, 20, 0.65)])
     # The last box shares 160 of 640 pixels with the first: a quarter, which is not too much.
-    assert detector.best(rows, OVERLAP)[:, 14].tolist() == [0.9, 0.7, 0.65]
-    assert detector.best(rows, 0.2)[:, 14].tolist() == [0.9, 0.7]
-    assert len(detector.best(np.zeros((0, 15), np.float32), OVERLAP)) == 0
+    assert rows[detector.suppress_overlaps(rows[:, :4], OVERLAP), 14].tolist() == [0.9, 0.7, 0.65]
+    assert rows[detector.suppress_overlaps(rows[:, :4], 0.2), 14].tolist() == [0.9, 0.7]
+    assert len(detector.suppress_overlaps(np.zeros((0, 4), np.float32), OVERLAP)) == 0
 
 
 def test_other_files_are_refused(net, tmp_path):

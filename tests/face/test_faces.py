@@ -340,8 +340,9 @@ def test_of_faces_that_overlap_the_best_is_kept():
     rows = np.zeros((4, 15), np.float32)
     rows[:, :4] = [(10, 10, 20, 20), (12, 10, 20, 20), (26, 10, 20, 20), (10, 10.4, 20.9, 20)]
     rows[:, 14] = [0.9, 0.8, 0.7, 0.65]
-    assert network._suppress_overlaps(rows, 0.3)[:, 14] == pytest.approx([0.9, 0.7])
-    assert len(network._suppress_overlaps(rows[:0], 0.3)) == 0
+    boxes = rows[:, :4].astype(np.int32)
+    assert rows[network.suppress_overlaps(boxes, 0.3), 14] == pytest.approx([0.9, 0.7])
+    assert len(network.suppress_overlaps(boxes[:0], 0.3)) == 0
 
 
 def test_what_is_no_detector_is_one_sentence(tmp_path):

@@ -47,13 +47,13 @@ def logits(windows):
 
 def weight(evidence, margin=-1.0):
     evidence = np.atleast_1d(np.asarray(evidence, float))
-    found = baselines.of(logits(len(evidence)), said(len(evidence), margin), evidence)
+    found = baselines.baseline_of_speaker(logits(len(evidence)), said(len(evidence), margin), evidence)
     return found.weight if found else 0.0
 
 
 def test_little_speech_gives_no_baseline_and_more_of_it_counts_more_without_a_jump():
-    assert baselines.of(logits(0), said(0), np.zeros(0)) is None
-    assert baselines.of(logits(9), said(9), np.zeros(9)) is None
+    assert baselines.baseline_of_speaker(logits(0), said(0), np.zeros(0)) is None
+    assert baselines.baseline_of_speaker(logits(9), said(9), np.zeros(9)) is None
     assert weight(np.ones(4)) == 0
     totals = np.linspace(0, 40, 801)
     weights = np.array([weight(np.full(10, total / 10)) for total in totals])
@@ -74,7 +74,7 @@ def test_the_baseline_is_the_mean_of_what_was_heard():
     values[-1] = np.nan  # no speech
     voice = said(12)
     voice[-1] = np.nan
-    found = baselines.of(values, voice, evidence)
+    found = baselines.baseline_of_speaker(values, voice, evidence)
     assert found.logits == pytest.approx((values[:6].sum(axis=0) + values[6:11].sum(axis=0) / 2) / 8.5)
 
 
@@ -83,8 +83,8 @@ def test_what_is_constant_in_a_recording_does_not_count(model):
     offset = np.linspace(-8, 8, 7)
     read = []
     for heard in (values, values + offset):
-        own = baselines.of(heard, said(30), np.ones(30))
-        read.append(baselines.log_likelihood(said(30), baselines.of_windows(heard, own, model), own))
+        own = baselines.baseline_of_speaker(heard, said(30), np.ones(30))
+        read.append(baselines.weight_heads(said(30), baselines.relative_log_likelihoods(heard, own, model), own))
     assert read[0] == pytest.approx(read[1]) and np.abs(read[0] - said(30)).max() > 0.3
 
 

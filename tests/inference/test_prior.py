@@ -15,13 +15,13 @@ NEUTRAL, HAPPY, SAD = (EMOTIONS.index(name) for name in ("neutral", "happy", "sa
 
 @pytest.mark.parametrize("name", priors.NAMES)
 def test_named_priors_are_shares_of_all_seven(name):
-    prior = priors.of(name)
+    prior = priors.resolve(name)
     assert prior.name == name and sum(prior.shares) == pytest.approx(1) and min(prior.shares) > 0
     assert len(prior.shares) == len(EMOTIONS) and prior.adaptive == (name == "adaptive")
 
 
 def test_everyday_is_the_mean_of_two_corpora_and_mostly_neutral():
-    shares = dict(zip(EMOTIONS, priors.of("everyday").shares, strict=True))
+    shares = dict(zip(EMOTIONS, priors.resolve("everyday").shares, strict=True))
     assert shares["neutral"] == pytest.approx((6436 / 13708 + 85572 / 102979) / 2)
     assert shares["happy"] == pytest.approx((2308 / 13708 + 12885 / 102979) / 2)
     assert shares["neutral"] > 0.6 and max(shares["fear"], shares["disgust"]) < 0.02
@@ -30,25 +30,25 @@ def test_everyday_is_the_mean_of_two_corpora_and_mostly_neutral():
 def test_a_file_of_shares_is_normalised_and_named(tmp_path):
     file = tmp_path / "lesson.json"
     file.write_text(json.dumps(dict.fromkeys(EMOTIONS, 2) | {"neutral": 8}))
-    prior = priors.of(file)
-    assert prior == priors.of(str(file)) and prior.name == "lesson.json" and not prior.adaptive
+    prior = priors.resolve(file)
+    assert prior == priors.resolve(str(file)) and prior.name == "lesson.json" and not prior.adaptive
     assert prior.shares[NEUTRAL] == pytest.approx(0.4) and prior.shares[SAD] == pytest.approx(0.1)
-    assert priors.of(prior) is prior
-    assert priors.of(dict.fromkeys(EMOTIONS, 1)).shares == pytest.approx(priors.EVEN)
+    assert priors.resolve(prior) is prior
+    assert priors.resolve(dict.fromkeys(EMOTIONS, 1)).shares == pytest.approx(priors.EVEN)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_file_that_windows_wrote_is_read(tmp_path, encoding):
     file = tmp_path / "own.json"
     file.write_text(json.dumps(WHOLE), encoding=encoding)
-    assert priors.of(file).shares == pytest.approx(priors.EVEN)
+    assert priors.resolve(file).shares == pytest.approx(priors.EVEN)
 
 
 @pytest.mark.parametrize("name", priors.NAMES)
 def test_a_file_called_like_a_prior_is_not_taken_for_it(tmp_path, name):
     file = tmp_path / name
     file.write_text(json.dumps(WHOLE | {"sad": 3.0}))
-    assert priors.of(file).name == "own" and priors.of(name).name == name
+    assert priors.resolve(file).name == "own" and priors.resolve(name).name == name
 
 
 def test_a_recording_given_as_a_prior_is_not_read_whole(tmp_path):
@@ -56,7 +56,7 @@ def test_a_recording_given_as_a_prior_is_not_read_whole(tmp_path):
     with file.open("wb") as opened:
         opened.truncate(1 << 40)
     with pytest.raises(EmorecError, match="larger than 1 MB"):
-        priors.of(file)
+        priors.resolve(file)
 
 
 WHOLE = dict.fromkeys(EMOTIONS, 1.0)
@@ -80,14 +80,14 @@ def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, content, words):
     file = tmp_path / "own.json"
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(EmorecError, match=words) as error:
-        priors.of(str(file))
+        priors.resolve(str(file))
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["someday", "", "Even", None, 3])
 def test_what_is_neither_a_name_nor_a_file_is_said(name):
     with pytest.raises(EmorecError, match="neither everyday, even, adaptive nor a file"):
-        priors.of(name)
+        priors.resolve(name)
 
 
 def test_a_posterior_is_bayes_rule():
@@ -109,8 +109,8 @@ def test_a_long_recording_teaches_its_own_prior():
     shares = np.full(7, 0.02)
     shares[SAD], shares[NEUTRAL] = 0.6, 0.3
     logs, truth = drawn(shares, 4000, 3.0)
-    start = priors.of("adaptive")
-    found = priors.adapted(logs, np.ones(len(logs)), start)
+    start = priors.resolve("adaptive")
+    found = priors.adapt(logs, np.ones(len(logs)), start)
     assert found.name == "adaptive" and not found.adaptive  # adapted already
     # Half of it is what was drawn, the other half is still what is expected anyway.
     assert np.abs(np.array(found.shares) - (shares + priors.EVERYDAY) / 2).max() < 0.06
@@ -120,13 +120,15 @@ def test_a_long_recording_teaches_its_own_prior():
 
 def test_a_short_recording_stays_near_where_it_started():
     logs, _ = drawn(np.eye(7)[SAD], 3, 3.0)
-    found = priors.adapted(logs, np.ones(3), priors.of("adaptive"))
+    found = priors.adapt(logs, np.ones(3), priors.resolve("adaptive"))
     assert found.shares[SAD] < 0.25 and found.shares[NEUTRAL] > 0.5
-    assert priors.adapted(np.zeros((0, 7)), np.zeros(0), priors.of("adaptive")).shares == pytest.approx(priors.EVERYDAY)
+    assert priors.adapt(np.zeros((0, 7)), np.zeros(0), priors.resolve("adaptive")).shares == pytest.approx(
+        priors.EVERYDAY
+    )
 
 
 def test_overlapping_rows_count_by_their_weight():
     logs, _ = drawn(np.eye(7)[SAD], 30, 3.0)
-    heavy = priors.adapted(logs, np.ones(30), priors.of("adaptive")).shares[SAD]
-    light = priors.adapted(logs, np.full(30, 0.1), priors.of("adaptive")).shares[SAD]
+    heavy = priors.adapt(logs, np.ones(30), priors.resolve("adaptive")).shares[SAD]
+    light = priors.adapt(logs, np.full(30, 0.1), priors.resolve("adaptive")).shares[SAD]
     assert light < heavy - 0.1

@@ -99,7 +99,7 @@ def test_a_face_that_is_calm_at_rest_is_left_as_it_is():
 
 def test_more_of_a_face_counts_more():
     def taken(seconds):
-        found = usuals.usual(Measured(np.eye(7)[ANGRY] * 1.5, seconds), named=False)
+        found = usuals.usual_of(Measured(np.eye(7)[ANGRY] * 1.5, seconds), named=False)
         return found.taken[ANGRY] if found else 0.0
 
     assert taken(0.0) == taken(usuals.LEAST) == 0
@@ -186,7 +186,7 @@ def test_a_result_with_steps_longer_than_its_window_counts_with_its_whole_rows(u
     faces = factories.seen(times[times % 10 < 2], 0)
     gone = looks(factories.observations(60.0, faces), lambda time: REST)
     path = usual_file(infer(gone, MODEL, "face", step=10.0, window=0.5, baseline="none"))
-    known = baseline_choice.of(path).known
+    known = baseline_choice.resolve(path).known
     assert known is not None and known["person 0"].seconds > 11
 
 

@@ -80,7 +80,7 @@ def written(folder, kept, made, features):
 @pytest.mark.parametrize("person", [0, "main", "speaker", None])
 def test_a_result_about_one_person_is_about_that_person_when_it_is_opened(tmp_path, kept, person):
     features = result_folders.two_people()  # person 0 is out of view from 9 s on
-    features, _ = people_file.used({"persons": [{"number": 0, "name": "Anna"}]}, features)
+    features, _ = people_file.apply({"persons": [{"number": 0, "name": "Anna"}]}, features)
     made = infer(features, factories.checkpoint(), person=person)
     again = written(tmp_path, kept, made, features)
     assert (again.name, sentence(again)) == (made.name, sentence(made))

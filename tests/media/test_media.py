@@ -511,14 +511,14 @@ def test_one_thread_decodes_where_a_second_core_has_the_rest_to_do(cores, light,
 
 def test_decoding_goes_on_ahead_in_a_thread_and_ends_with_the_generator(talking, monkeypatch):
     decoded, before = [], threading.active_count()
-    sampled = sampling.sampled
+    sampled = sampling.sample_frames
 
     def noting(*given):
         for entry in sampled(*given):
             decoded.append(entry[1])
             yield entry
 
-    monkeypatch.setattr(sampling, "sampled", noting)
+    monkeypatch.setattr(sampling, "sample_frames", noting)
     frames = media.frames(talking)
     next(frames)
     for _ in range(100):

@@ -19,7 +19,7 @@ SHARES = tuple(np.arange(1, 8) / 28)
 
 
 def posterior(head, raw):
-    return priors.posterior(head.log_likelihood(raw), priors.of("even").log)
+    return priors.posterior(head.log_likelihood(raw), priors.resolve("even").log)
 
 
 def test_without_calibration_an_even_prior_gives_the_probabilities():

@@ -21,7 +21,7 @@ from pyarrow import parquet
 from rttm_manager.service.importer import RTTMImporter
 
 from emorec.emotions import EMOTIONS
-from emorec.errors import EmorecError, installing
+from emorec.errors import EmorecError, install_command
 from emorec.extraction.spoken import OFF_SCREEN, UNSURE
 from emorec.inference.timeline import infer
 from emorec.inference.turns import Turn, turns
@@ -484,14 +484,14 @@ def test_an_unknown_format_is_answered_with_the_known_ones(given):
 def test_a_format_whose_package_is_missing_is_one_sentence_and_left_out_of_all(package, name, monkeypatch, tmp_path):
     for place in ("emorec.errors.find_spec", "emorec.output.formats.find_spec"):
         monkeypatch.setattr(place, lambda given: None if given == package else object())
-    sentence = rf"\({package}\): run {re.escape(installing('exports'))}\.$"
+    sentence = rf"\({package}\): run {re.escape(install_command('exports'))}\.$"
     with pytest.raises(EmorecError, match=sentence):
         formats.parse_names(name)
     with pytest.raises(EmorecError, match=sentence):
         Timeline.of(CASES["one"]).save(tmp_path / f"a.{name}")
     names, notice = formats.parse_names("all")
     assert names == [known for known in formats.FORMATS if known != name]
-    assert notice.startswith(f"{name} was left out") and installing("exports") in notice
+    assert notice.startswith(f"{name} was left out") and install_command("exports") in notice
     assert list(tmp_path.iterdir()) == []
     for place in ("emorec.errors.find_spec", "emorec.output.formats.find_spec"):
         monkeypatch.setattr(place, lambda given: None)

@@ -338,7 +338,7 @@ def test_a_summary_in_full_tells_results_apart_by_track_checkpoint_and_own_share
         all_choices_in_words(timeline)
         == f"{choices_in_words(timeline)}, checkpoint me/mine, audio track 2, video track 1"
     )
-    own = [priors.of(dict.fromkeys(EMOTIONS, 1.0) | {"happy": share}) for share in (3.0, 13.0)]
+    own = [priors.resolve(dict.fromkeys(EMOTIONS, 1.0) | {"happy": share}) for share in (3.0, 13.0)]
     first, second = (all_choices_in_words(dataclasses.replace(timeline, prior=each)) for each in own)
     assert "happy 33.3%" in first and "happy 68.4%" in second
 

@@ -93,7 +93,7 @@ def test_hidden_faces_are_in_no_picture_of_the_file(reports, features):
         again = np.asarray(blocks.resize((SIDE, SIDE), Image.Resampling.NEAREST)).astype(int)
         assert np.abs(again - picture).mean() < 8  # nothing but blocks
     for row in range(len(features.arrays["thumbnail_track"])):
-        assert base64.b64encode(thumbnails.content(features, row)).decode() not in text
+        assert base64.b64encode(thumbnails.thumbnail_jpeg(features, row)).decode() not in text
 
 
 def test_the_page_offers_a_report_with_hidden_faces(bundled, features, tmp_path):
@@ -190,8 +190,8 @@ def test_the_picture_is_of_the_track_that_is_visible_then():
     features.__dict__["arrays"] = features.arrays | arrays  # segments of the factory have no tracks
 
     def picture(*during):
-        row = thumbnails.best(features, 0, during or None, 1.5)
-        return None if row is None else thumbnails.content(features, row)
+        row = thumbnails.best_thumbnail(features, 0, during or None, 1.5)
+        return None if row is None else thumbnails.thumbnail_jpeg(features, row)
 
     assert picture() == b"second, better" and picture(0.0, 1.0) == b"first"
     assert picture(5.0, 6.0) == b"second, better" and picture(5.6, 6.0) is None

@@ -68,7 +68,7 @@ def test_a_small_picture_is_enlarged_before_detection_and_boxes_are_those_of_the
     (face,) = pictures.recognise(picture(48, 36), factories.checkpoint(), detector)
     assert detector.seen == (108, detection.SMALLEST_SIDE, 3)
     assert face.box == pytest.approx((0.25, 1 / 3, 0.5, 2 / 3), abs=1e-4)
-    assert detection.enlarged(picture(200, 90)).shape == (90, 200, 3)
+    assert detection.enlarge_small(picture(200, 90)).shape == (90, 200, 3)
 
 
 def test_still_pictures_have_a_calibration_of_their_own():

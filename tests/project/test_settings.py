@@ -75,7 +75,7 @@ def test_what_only_the_page_reads_does_not_stop_the_command_line(name, value, of
 def test_an_empty_setting_counts_as_not_set():
     empty = dict.fromkeys(NAMES, "")
     page_settings.check(empty)
-    for read in (*settings.LIBRARY, *page_settings.PAGE):
+    for read in (*settings.LIBRARY, *page_settings.READERS):
         assert read(empty) == read({}), read
 
 

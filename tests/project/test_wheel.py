@@ -120,7 +120,7 @@ def test_a_page_without_gradio_is_one_sentence(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert done.stderr == (
-        f"emorec: This needs packages that are not installed (gradio): run {errors.installing('app')}.\n"
+        f"emorec: This needs packages that are not installed (gradio): run {errors.install_command('app')}.\n"
     )
 
 
@@ -128,8 +128,8 @@ def test_the_command_that_installs_an_extra_fits_how_emorec_is_there(tmp_path, m
     """Installed by name, or in a clone, with the Python of the clone or another one."""
     monkeypatch.setattr(errors, "FOLDER", tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
-    assert errors.installing("app") == "pip install 'emorec[app]'"
+    assert errors.install_command("app") == "pip install 'emorec[app]'"
     (tmp_path / "pyproject.toml").touch()
-    assert errors.installing("app") == ".venv/bin/python -m pip install '.[app]' in emorec's folder"
+    assert errors.install_command("app") == ".venv/bin/python -m pip install '.[app]' in emorec's folder"
     monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
-    assert errors.installing("app") == "python -m pip install '.[app]' in emorec's folder"
+    assert errors.install_command("app") == "python -m pip install '.[app]' in emorec's folder"

@@ -51,7 +51,7 @@ from emorec.childprocess import child, limits
 from emorec.media import image, streams
 from emorec.media.sandbox import server
 {code}
-child.alone(server.work)
+child.run_task(server.work)
 """
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     headers = []

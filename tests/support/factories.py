@@ -171,7 +171,7 @@ def timeline(probabilities, step=1.0, **columns):
             "fusion": "late",
             "step": step,
             "window": 3.0,
-            "prior": priors.of("even"),
+            "prior": priors.resolve("even"),
             "duration": count * step,
             "complete": True,
             "media": {"name": "made.mp4"},

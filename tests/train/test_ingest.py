@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
-from emorec.extraction import faces
+from emorec.extraction import face_arrays, faces
 from emorec.face import detection
 from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
@@ -47,7 +47,7 @@ def test_crops_of_every_size_are_kept(size):
     keeper = ingest.CropKeeper(size)
     kept, logits = faces.encode_faces(keeper, np.full((2, size, size), 255, np.uint8))
     assert kept.shape == (2, size * size) and kept.all() and logits.shape == (2, 1)
-    assert faces.no_faces(keeper.config)["face_embedding"].shape == (0, size * size)
+    assert face_arrays.no_faces(keeper.config)["face_embedding"].shape == (0, size * size)
 
 
 def test_voices_depend_on_the_version_of_the_features(tmp_path, monkeypatch, reads):

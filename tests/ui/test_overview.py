@@ -157,11 +157,11 @@ def test_the_line_about_trust_names_what_was_measured_and_what_is_unsure_here():
     result = {"results": names, "out_of_domain": [name for name in names if name.startswith("korean")]}
     evaluation = {"speakers": {"what": "x", "metric": "recall", "items": 3, "spread": {}} | result}
     timeline = factories.timeline([sure("sad"), sure("sad"), unsure("sad"), unsure("sad")])
-    timeline = replace(timeline, prior=priors.of("everyday"), row_speech=np.ones(4))
+    timeline = replace(timeline, prior=priors.resolve("everyday"), row_speech=np.ones(4))
     words = trust.sentence(timeline, evaluation)
     assert "the program correctly names 3% of the acted emotions" in words  # what was measured under the prior in force
     assert "Under the everyday prior, 50% of this recording's evidence is unsure." in words
-    even = trust.sentence(replace(timeline, prior=priors.of("even")), evaluation)
+    even = trust.sentence(replace(timeline, prior=priors.resolve("even")), evaluation)
     assert "the program correctly names 25% of the acted emotions" in even and "prior decides" not in even
     # The shares count, whatever the prior is called.
     for name, given, share, under in (
@@ -218,13 +218,13 @@ def test_without_evidence_nothing_is_said_about_trust():
 
 def test_the_line_about_trust_says_what_only_the_prior_makes_sure():
     """Neutral is likely because most of what people say is; the evidence alone would leave it open."""
-    everyday = priors.of("everyday")
+    everyday = priors.resolve("everyday")
     open_, clear = (np.log(row) for row in (np.full(7, 1 / 7), sure("neutral")))
     rows = priors.posterior(np.array([open_, open_, open_, clear]), everyday.log)
     timeline = replace(factories.timeline(rows), prior=everyday)
     assert timeline.sure.all() and timeline.by_prior.tolist() == [True, True, True, False]
     assert "For 75% of it the prior decides" in trust.sentence(timeline, {})
-    assert not replace(timeline, prior=priors.of("even")).by_prior.any()
+    assert not replace(timeline, prior=priors.resolve("even")).by_prior.any()
 
 
 def test_notes_that_are_shown_nowhere_else_stand_below_the_line_about_trust():

@@ -15,7 +15,7 @@ def test_a_prior_is_one_of_the_names_or_shares_and_never_a_file(tmp_path):
     shares = dict.fromkeys(EMOTIONS, 2)
     file = tmp_path / "prior.json"
     file.write_text(json.dumps(shares))
-    assert priors.of(str(file)).shares  # the library takes a file
+    assert priors.resolve(str(file)).shares  # the library takes a file
     assert [validation.prior(name) for name in priors.NAMES] == list(priors.NAMES)
     assert validation.prior(shares).shares == pytest.approx(priors.EVEN)
     for given in (str(file), "/etc/hostname", "", None, 3, ["even"], {"happy": 1}):

@@ -235,7 +235,7 @@ def test_quiet_speech_is_encoded_as_loud_speech_is(talking):
     loud, amplified = (voice.log_mel(part, FRONT_END).numpy() for part in (talking, quiet))
     unamplified = voice.log_mel(talking * np.float32(10 ** (-35 / 20)), FRONT_END).numpy()
     assert np.abs(loud - amplified).mean() < 1.5 * np.abs(loud - unamplified).mean()
-    assert (voice.gain.to_training_level(talking, HOP) == talking).all()
+    assert (voice.gain.amplify_to_training_level(talking, HOP) == talking).all()
 
 
 @pytest.mark.parametrize("level", [0.0001, 0.001, 0.02, 0.3])
@@ -329,16 +329,16 @@ def test_only_what_lies_below_a_voice_is_removed(frequency):
     time = np.arange(10 * HOP) / RATE
     inner = slice(HOP, -HOP)
     below = np.cos(2 * np.pi * frequency * time)
-    assert np.abs(voice.rumble.without(below)[inner]).max() < 0.02
+    assert np.abs(voice.rumble.remove_rumble(below)[inner]).max() < 0.02
     for pitch in (90, 120, 300, 2000):
         pitched = np.sin(2 * np.pi * pitch * time)
-        assert voice.rumble.without(pitched + below)[inner] == pytest.approx(pitched[inner], abs=0.06)
+        assert voice.rumble.remove_rumble(pitched + below)[inner] == pytest.approx(pitched[inner], abs=0.06)
 
 
 @pytest.mark.parametrize("length", [0, 1, 63, 5000])
 def test_the_filter_changes_nothing_further_away_than_it_says(length):
     samples = np.pad(noise(3.0)[:length], 2 * HOP)
-    removed = voice.rumble.without(samples) - samples
+    removed = voice.rumble.remove_rumble(samples) - samples
     assert len(removed) == len(samples)
     assert not removed[:HOP].any() and not removed[len(samples) - HOP :].any()
 
@@ -346,12 +346,12 @@ def test_the_filter_changes_nothing_further_away_than_it_says(length):
 @pytest.mark.filterwarnings("error")
 def test_what_lies_below_a_voice_is_removed_from_any_array_and_in_any_precision_of_the_caller():
     samples = noise(1.0).astype(np.float32)
-    expected = voice.rumble.without(samples)
+    expected = voice.rumble.remove_rumble(samples)
     read_only = np.frombuffer(samples.tobytes(), np.float32)
     for given in (read_only, samples[::-1].copy()[::-1], np.stack([samples, samples], 1)[:, 0]):
-        assert voice.rumble.without(given) == pytest.approx(expected)
+        assert voice.rumble.remove_rumble(given) == pytest.approx(expected)
     with torch.autocast("cpu", torch.bfloat16):
-        assert np.array_equal(voice.rumble.without(samples), expected)
+        assert np.array_equal(voice.rumble.remove_rumble(samples), expected)
 
 
 def test_what_lies_below_a_voice_is_removed_without_numpys_threads(monkeypatch):
@@ -365,10 +365,10 @@ def test_what_lies_below_a_voice_is_removed_without_numpys_threads(monkeypatch):
             return getattr(function, method)(*plain, **options)
 
     samples = noise(1.0)
-    expected = voice.rumble.without(samples)
+    expected = voice.rumble.remove_rumble(samples)
     filters = voice.rumble._filters()
     monkeypatch.setattr(voice.rumble, "_filters", lambda: [each.view(Watched) for each in filters])
-    assert voice.rumble.without(samples) == pytest.approx(expected)
+    assert voice.rumble.remove_rumble(samples) == pytest.approx(expected)
     assert np.matmul not in used
 
 
@@ -376,7 +376,7 @@ def test_a_bang_does_not_hide_the_quiet_voice_beside_it(talking):
     quiet = talking * np.float32(10 ** (-30 / 20))
     banged = quiet.copy()
     banged[6 * RATE : 6 * RATE + 800] += 0.9
-    raw = voice.gain.to_target(banged, HOP)[5 * RATE : 7 * RATE]
+    raw = voice.gain.amplify_to_target(banged, HOP)[5 * RATE : 7 * RATE]
     assert (raw == banged[5 * RATE : 7 * RATE]).all()
     alone, beside = voice.speech(quiet) >= 0.5, voice.speech(banged) >= 0.5
     assert beside[alone].mean() > 0.7
@@ -410,7 +410,7 @@ def test_each_row_begins_where_the_one_before_ends(monkeypatch):
             return features.squeeze(2)
 
     monkeypatch.setattr(silero, "load", Meter)
-    monkeypatch.setattr(voice.gain, "to_target", lambda samples, hop: samples)
+    monkeypatch.setattr(voice.gain, "amplify_to_target", lambda samples, hop: samples)
     samples = noise(15.0) * np.linspace(0, 1, len(noise(15.0)), dtype=np.float32)
     expected = np.abs(samples).reshape(-1, HOP).mean(axis=1)
     assert voice.speech(samples, filtered=True) == pytest.approx(expected, rel=1e-4)
@@ -472,7 +472,7 @@ def test_a_voice_does_not_depend_on_where_segments_begin(talking, monkeypatch, s
     # Beyond its ends a recording is silent; the filter's first samples lie there.
     expected = voice.speech(long, before=np.zeros(17 * HOP))
     assert cut["voice_speech"] == pytest.approx(expected, abs=1e-5)
-    assert cut["voice_loudness"] == pytest.approx(voice.loudness(voice.rumble.without(long)), abs=1e-3)
+    assert cut["voice_loudness"] == pytest.approx(voice.loudness(voice.rumble.remove_rumble(long)), abs=1e-3)
     margin = FRONT_END.margin_hops
     whole = hops_of(net, np.pad(long, margin * HOP), FRONT_END)[margin:-margin].numpy()
     assert np.abs(cut["voice_embedding"] - whole).max() < 2e-3 * np.abs(whole).max()  # half precision

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from emorec.face import alignment
-from emorec.face.detection import Detector, enlarged
+from emorec.face.detection import Detector, enlarge_small
 
 SIDE = 96  # pixels of a packed face: as many as the network's input and a margin to move, turn and scale it in
 SHARE = 2 / 3  # of that side which the network's input without augmentation takes up
@@ -106,7 +106,7 @@ def _pack(items: list[Face], detector: Detector, teacher: Path) -> dict[str, np.
         if image is None:
             continue
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        image = enlarged(image) if item.source == "ferplus" else image  # the detector finds no faces of 48 pixels
+        image = enlarge_small(image) if item.source == "ferplus" else image  # the detector finds no faces of 48 pixels
         found = detector.detect(image)
         if not found:
             continue

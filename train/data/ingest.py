@@ -171,7 +171,7 @@ def picture_face(
     If none is found, a picture below SMALL pixels counts as a face; a larger one raises EmorecError.
     """
     small = max(image.shape[:2]) <= SMALL
-    larger = detection.enlarged(image) if small else image
+    larger = detection.enlarge_small(image) if small else image
     found = detector.detect(larger)
     if found:
         crop = alignment.align(larger, found[0].landmarks, size)

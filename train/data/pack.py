@@ -90,7 +90,7 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
 
 def read_enlarged(path: Path) -> np.ndarray:
     """A small grey picture, enlarged, as RGB (H, W, 3), for detection."""
-    return detection.enlarged(cv2.cvtColor(_read(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
+    return detection.enlarge_small(cv2.cvtColor(_read(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
 
 
 def _read(path: Path, flags: int) -> np.ndarray:

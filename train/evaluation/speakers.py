@@ -110,10 +110,10 @@ class _Recording:
         alone = voice.log_likelihood(self.raw)
         evidence = np.clip(found["spoken"][rows] / fusions.FULL_SECONDS, 1e-3, 1.0)
         self._said = {"": alone, ", relative": alone}
-        own = baselines.of(found["unbiased"][rows], alone, evidence)
+        own = baselines.baseline_of_speaker(found["unbiased"][rows], alone, evidence)
         if own:
             offset = softmax(found["unbiased"][rows] - own.logits + found["bias"][rows])
-            self._said[", relative"] = baselines.log_likelihood(alone, relative.log_likelihood(offset), own)
+            self._said[", relative"] = baselines.weight_heads(alone, relative.log_likelihood(offset), own)
 
     def posterior(self, way: str, prior: np.ndarray) -> np.ndarray:
         """Probabilities (N, 7) in one of WAYS under a prior (7,), given as logarithms."""

@@ -30,7 +30,7 @@ LABELS = {"01": "neutral", "02": "sad", "03": "happy", "04": "surprise", "05": "
 WINDOWS = 20  # of a recording: about a minute
 RECORDINGS = 20  # mixed ones of each actor
 NEUTRAL = EMOTIONS.index("neutral")
-PRIORS = {"even": priors.of("even"), "everyday": priors.of("everyday")}
+PRIORS = {"even": priors.resolve("even"), "everyday": priors.resolve("everyday")}
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def measure_baselines(actors: list[Clips]) -> Iterator[tuple[str, str, str, floa
     truths: dict[tuple[str, str, str], list[np.ndarray]] = {}
 
     def judge(kind: str, baseline: str, one: Clips, rows: np.ndarray, usual: Measured | None, named: bool) -> None:
-        its = usual_expression.usual(usual, named) if usual else None
-        face = usual_expression.without(one.face[rows], np.zeros(len(rows), int), {0: its} if its else {})
+        its = usual_expression.usual_of(usual, named) if usual else None
+        face = usual_expression.remove_usual(one.face[rows], np.zeros(len(rows), int), {0: its} if its else {})
         labels = np.unique(one.truth)
         for name, prior in PRIORS.items():
             key = (kind, baseline, name)

@@ -1,6 +1,6 @@
 """Sandboxed versions of the functions of ``media``: files are decoded in a child process.
 
-A decoder that crashes, never ends or takes all memory ends that process, and the caller raises one sentence. The
+If a decoder crashes, never ends or takes all memory, only that process ends, and the caller gets an EmorecError. The
 children are forks of a process that has everything imported, so decoding in a child costs only milliseconds more;
 docs/RELIABILITY.md says how many.
 """
@@ -23,7 +23,7 @@ from emorec.media import containers
 from emorec.media.passes import Damage, ShownUntil
 from emorec.media.playback import Picture
 from emorec.media.sandbox import checks, replies
-from emorec.media.sandbox.requests import Made, answers
+from emorec.media.sandbox.requests import Answer, ask_decoder
 from emorec.media.selection import EVERYTHING, Selection
 from emorec.media.streams import AudioBlock, Frame, MediaInfo
 from emorec.media.track_list import Track
@@ -36,7 +36,7 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
     path = Path(path)
     containers.check_file(path)
     make = replies.Info(path, _max_seconds())
-    return _only(path, answers("probe", path, make, selection=asdict(selection)))
+    return _only(path, ask_decoder("probe", path, make, selection=asdict(selection)))
 
 
 def frames(
@@ -50,7 +50,7 @@ def frames(
     """``streams.frames``, in a child process."""
     choices = {"rate": rate, "start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
     make = replies.Frames(Path(path), rate, max_side, _max_seconds())
-    yield from answers("frames", Path(path), make, **choices)
+    yield from ask_decoder("frames", Path(path), make, **choices)
 
 
 def audio(
@@ -67,7 +67,7 @@ def audio(
     choices |= {"selection": asdict(selection), "end": end}
     channels = 2 if selection.channel == "split" else None
     make = replies.Blocks(Path(path), rate, block_seconds, _max_seconds(), channels)
-    yield from answers("audio", Path(path), make, **choices)
+    yield from ask_decoder("audio", Path(path), make, **choices)
 
 
 def sounds(
@@ -75,13 +75,13 @@ def sounds(
 ) -> Iterator[np.ndarray]:
     """``excerpt.sounds``, in a child process."""
     choices = {"selection": asdict(selection), "places": list(places), "seconds": seconds, "rate": rate}
-    yield from answers("sounds", Path(path), replies.Sounds(len(places), seconds, rate), **choices)
+    yield from ask_decoder("sounds", Path(path), replies.Sounds(len(places), seconds, rate), **choices)
 
 
 def stills(path: str | Path, selection: Selection, places: Sequence[float], max_side: int) -> Iterator[np.ndarray]:
     """``excerpt.pictures``, in a child process."""
     choices = {"selection": asdict(selection), "places": list(places), "max_side": max_side}
-    yield from answers("stills", Path(path), replies.Stills(len(places), max_side), **choices)
+    yield from ask_decoder("stills", Path(path), replies.Stills(len(places), max_side), **choices)
 
 
 def pictures(
@@ -93,7 +93,7 @@ def pictures(
 ) -> Generator[Picture | Damage]:
     """``playback.pictures``, in a child process."""
     choices = {"start": start, "max_side": max_side, "selection": asdict(selection), "end": end}
-    yield from answers("pictures", Path(path), replies.Pictures(Path(path), max_side, _max_seconds()), **choices)
+    yield from ask_decoder("pictures", Path(path), replies.Pictures(Path(path), max_side, _max_seconds()), **choices)
 
 
 def stereo(
@@ -105,38 +105,38 @@ def stereo(
 ) -> Generator[np.ndarray]:
     """``playback.stereo``, in a child process."""
     choices = {"rate": rate, "start": start, "selection": asdict(selection), "end": end}
-    yield from answers("stereo", Path(path), replies.Stereo(Path(path), rate, start, _max_seconds()), **choices)
+    yield from ask_decoder("stereo", Path(path), replies.Stereo(Path(path), rate, start, _max_seconds()), **choices)
 
 
-def track_list(path: str | Path) -> list[Track]:
-    """``track_list.of``, in a child process."""
+def read_tracks(path: str | Path) -> list[Track]:
+    """``track_list.read_tracks``, in a child process."""
     path = Path(path)
     containers.check_file(path)
 
     def make(header: dict, _: list[np.ndarray]) -> list[Track]:
         return [checks.checked(Track, track) for track in header["tracks"][: checks.MAX_ENTRIES]]
 
-    return _only(path, answers("track_list", path, make))
+    return _only(path, ask_decoder("track_list", path, make))
 
 
 def min_duration(path: str | Path, enough: float) -> float:
     """``duration.min_duration``, in a child process."""
     path = Path(path)
-    answered = answers("min_duration", path, lambda header, _: checks.number(header["min_duration"]), enough=enough)
+    answered = ask_decoder("min_duration", path, lambda header, _: checks.number(header["min_duration"]), enough=enough)
     return _only(path, answered)
 
 
-def key_frames(path: str | Path, times: Sequence[float], selection: Selection = EVERYTHING) -> list[float | None]:
-    """``key_frames.before``, in a child process."""
+def find_seek_points(path: str | Path, times: Sequence[float], selection: Selection = EVERYTHING) -> list[float | None]:
+    """``seek_points.find_seek_points``, in a child process."""
     path = Path(path)
 
     def make(header: dict, _: list[np.ndarray]) -> list[float | None]:
-        found = header["key_frames"]
+        found = header["seek_points"]
         if len(found) != len(times):
             raise ValueError("not a time for each place")
         return [None if time is None else checks.number(time) for time in found]
 
-    return _only(path, answers("key_frames", path, make, times=list(times), selection=asdict(selection)))
+    return _only(path, ask_decoder("seek_points", path, make, times=list(times), selection=asdict(selection)))
 
 
 def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:
@@ -144,7 +144,7 @@ def picture(path: str | Path, max_pixels: int, max_side: int) -> np.ndarray:
     path = Path(path)
     containers.check_there(path)
     choices = {"max_pixels": max_pixels, "max_side": max_side}
-    answered = answers("picture", path, lambda _, arrays: checks.picture(checks.only(arrays), max_side), **choices)
+    answered = ask_decoder("picture", path, lambda _, arrays: checks.picture(checks.only(arrays), max_side), **choices)
     return _only(path, answered)
 
 
@@ -153,11 +153,11 @@ def jpeg(content: bytes, max_side: int) -> np.ndarray:
     here = Path(os.devnull)  # a task names a file, and this one is always there
     choices = {"content": base64.b64encode(content).decode("ascii"), "max_side": max_side}
     return _only(
-        here, answers("jpeg", here, lambda _, arrays: checks.picture(checks.only(arrays), max_side), **choices)
+        here, ask_decoder("jpeg", here, lambda _, arrays: checks.picture(checks.only(arrays), max_side), **choices)
     )
 
 
-def _only(path: Path, answered: Generator[Made]) -> Made:
+def _only(path: Path, answered: Generator[Answer]) -> Answer:
     """The only answer; the process is ended after it."""
     with contextlib.closing(answered):
         for answer in answered:

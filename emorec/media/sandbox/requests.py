@@ -26,10 +26,10 @@ DECODERS = ForkServer(
     OPENBLAS_NUM_THREADS="1",
 )
 
-Made = TypeVar("Made")
+Answer = TypeVar("Answer")
 
 
-def answers(do: str, path: Path, make: Callable[[dict, list[np.ndarray]], Made], **choices) -> Generator[Made]:
+def ask_decoder(do: str, path: Path, make: Callable[[dict, list[np.ndarray]], Answer], **choices) -> Generator[Answer]:
     """Yield what a fresh process answers, each message turned into a result by ``make``.
 
     ``make`` may raise ValueError, KeyError or TypeError for an answer that no decoder gives. Raises EmorecError.

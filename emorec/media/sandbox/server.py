@@ -1,7 +1,7 @@
 """The decoding process: works on one file within limits, and answers with what it decodes.
 
 It may hold limited memory, write no file, and use limited processor time without getting further in the recording; the
-kernel ends it when it exceeds that. Whatever a hostile file does to a decoder, it does to this process.
+kernel ends it when it exceeds that. A hostile file that takes over a decoder can harm only this process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from emorec.childprocess import child, limits
 from emorec.errors import EmorecError
-from emorec.media import duration, excerpt, image, integrity, key_frames, playback, streams, track_list
+from emorec.media import duration, excerpt, image, integrity, playback, seek_points, streams, track_list
 from emorec.media.passes import Damage, ShownUntil
 from emorec.media.selection import Selection
 
@@ -56,7 +56,7 @@ def _explained(error: Exception, path: Path) -> dict:
         return {"problem": str(error)}
     if isinstance(error, ImportError):
         return {"problem": f"The decoder's installation is not whole ({error}); install emorec again."}
-    # Not the error's own words, which may hold the file's name and end in a log.
+    # Not the text of the error, which may contain the name of the file and would be logged.
     return {"failed": type(error).__name__}
 
 
@@ -87,8 +87,8 @@ def _min_duration(path: str, choices: dict) -> Answers:
     yield ({"min_duration": duration.min_duration(path, **choices)},)
 
 
-def _key_frames(path: str, choices: dict) -> Answers:
-    yield ({"key_frames": key_frames.before(path, **choices)},)
+def _seek_points(path: str, choices: dict) -> Answers:
+    yield ({"seek_points": seek_points.find_seek_points(path, **choices)},)
 
 
 def _picture(path: str, choices: dict) -> Answers:
@@ -126,7 +126,7 @@ def _stereo(path: str, choices: dict) -> Answers:
 
 
 def _track_list(path: str, choices: dict) -> Answers:
-    yield ({"tracks": [asdict(track) for track in track_list.of(path)]},)
+    yield ({"tracks": [asdict(track) for track in track_list.read_tracks(path)]},)
 
 
 TASKS = {
@@ -134,7 +134,7 @@ TASKS = {
     "frames": _frames,
     "audio": _audio,
     "min_duration": _min_duration,
-    "key_frames": _key_frames,
+    "seek_points": _seek_points,
     "picture": _picture,
     "jpeg": _jpeg,
     "sounds": _sounds,

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from emorec.extraction.features import Features
-from emorec.face.matching import is_cut, shrunk
+from emorec.face.matching import is_cut, shrink
 from emorec.inference.result import Timeline
 from emorec.media.playback import Colours, Picture
 from emorec.output.video import text
@@ -68,7 +68,7 @@ class Drawing:
         return canvas.planes
 
     def _find_cut(self, picture: Picture) -> None:
-        overview = shrunk(picture.planes[: self._height], OVERVIEW) * np.float32(255 / 219)
+        overview = shrink(picture.planes[: self._height], OVERVIEW) * np.float32(255 / 219)
         if self._overview is not None and is_cut(self._overview, overview):
             self._cut = picture.time
         self._overview = overview

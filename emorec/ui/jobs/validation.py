@@ -23,7 +23,7 @@ def prior(given: object) -> str | priors.Prior:
     A path is refused: the library would open the file.
     """
     if isinstance(given, Mapping):
-        return priors.of(given)
+        return priors.resolve(given)
     if not isinstance(given, str) or given not in priors.NAMES:
         raise EmorecError(NO_PRIOR.format(given=_short(given), names=", ".join(priors.NAMES)))
     return given

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from emorec.errors import EmorecError
-from emorec.extraction import stored as stored_features
+from emorec.extraction import storing
 from emorec.extraction.features import Features
 from emorec.inference.timeline import Timeline
 from emorec.library.groups import means
@@ -163,7 +163,7 @@ class LibraryHandlers:
         if not key or not self.service.shared_cache or item.media.get("model") != model.fingerprint:
             return None
         try:
-            features = stored_features.load(key, name_of(item), model)
+            features = storing.load(key, name_of(item), model)
         except EmorecError:
             return None
         return features if features.complete else None

@@ -89,7 +89,7 @@ def show_tracks(analysis: Analysis) -> tuple:
     if analysis.path:
         # Errors are ignored here, because Analyze reports them.
         with contextlib.suppress(EmorecError), PROBES:
-            found = sandbox.track_list(analysis.path)
+            found = sandbox.read_tracks(analysis.path)
     kinds = {track.kind for track in found}
     sound = [track for track in found if track.kind == "audio"]
     facts = {

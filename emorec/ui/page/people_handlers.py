@@ -114,7 +114,7 @@ class PeopleHandlers:
 
     def rename(self, analysis: Analysis, edited: PeopleEdits, who: int | None, name: str) -> PeopleEdits:
         """A name was typed."""
-        return self._edit(analysis, edited, lambda features: people_edits.renamed(features, _chosen(who), name.strip()))
+        return self._edit(analysis, edited, lambda features: people_edits.rename(features, _chosen(who), name.strip()))
 
     def join(
         self, analysis: Analysis, edited: PeopleEdits, who: int | None, other: int | None
@@ -122,16 +122,16 @@ class PeopleHandlers:
         """Two persons are joined under the number of the other one, who becomes the chosen person."""
         if other is None:
             raise gr.Error(NO_OTHER, print_exception=False)
-        joined = self._edit(analysis, edited, lambda features: people_edits.joined(features, _chosen(who), other))
+        joined = self._edit(analysis, edited, lambda features: people_edits.join(features, _chosen(who), other))
         return joined, other
 
     def divide(self, analysis: Analysis, edited: PeopleEdits, who: int | None, chosen: list[str] | None) -> PeopleEdits:
         """Some stretches of a person show another person: divide them."""
 
         def edit(features: Features) -> People:
-            found = people_edits.offered(features, _chosen(who))
+            found = people_edits.merged_stretches(features, _chosen(who))
             tracks = [track for stretch in found if _key(stretch) in (chosen or ()) for track in stretch.tracks]
-            return people_edits.divided(features, _chosen(who), tracks)
+            return people_edits.divide(features, _chosen(who), tracks)
 
         return self._edit(analysis, edited, edit)
 
@@ -148,7 +148,7 @@ class PeopleHandlers:
             if not isinstance(given, dict) or analysis.features is None:
                 raise EmorecError(NOTHING_YET)
             path = self.service.check_upload(given["path"], request)
-            used, notes = people_file.used(people_file.read(path), analysis.features)
+            used, notes = people_file.apply(people_file.read(path), analysis.features)
         for note in notes:
             gr.Warning(html.escape(note))
         return PeopleEdits(analysis.id, used.people)
@@ -186,7 +186,7 @@ def _nobody() -> tuple:
 def _choices(features: Features, who: int, other: int | None = None, chosen: list[str] | None = None) -> tuple:
     """Updates of the choice of another person and of the stretches of this one, with what is chosen now."""
     others = [(name, number) for number, name in features.names.items() if number != who][:MAX_PERSONS]
-    found = people_edits.offered(features, who)
+    found = people_edits.merged_stretches(features, who)
     longest = sorted(found, key=lambda stretch: -stretch.seconds)[:MAX_STRETCHES]
     words = [(people_edits.span(stretch), _key(stretch)) for stretch in found if stretch in longest]
     other = other if other in [number for _, number in others] else None

@@ -238,7 +238,7 @@ class ResultHandlers:
                 shown, marked = folder / f"{Path(file).stem}.jpg", folder / f"{Path(file).stem}.faces.jpg"
                 files.write(shown, pictures.jpeg(image))
                 if faces:
-                    files.write(marked, annotate.jpeg(annotate.annotated(image, faces)))
+                    files.write(marked, annotate.jpeg(annotate.draw_faces(image, faces)))
         except EmorecError as error:
             gr.Warning(html.escape(str(error)))
             return fragments.callout(str(error))

@@ -8,7 +8,7 @@ from pathlib import Path
 from emorec.analyzer import Analyzer
 from emorec.annotation import Marker
 from emorec.errors import EmorecError
-from emorec.extraction import stored
+from emorec.extraction import storing
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
 from emorec.extraction.people import NOBODY, People
@@ -90,7 +90,7 @@ class Memory:
         for name in (recent.checkpoint, ""):
             model = self._analyzers().get(name).model
             if model.fingerprint == recent.fingerprint:
-                return stored.load(recent.key, recent.name, model, recent.cache)
+                return storing.load(recent.key, recent.name, model, recent.cache)
         raise EmorecError(CHANGED)
 
     def edits(self, session: str, key: str) -> Edits:

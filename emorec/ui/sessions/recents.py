@@ -21,7 +21,7 @@ class Recent:
     """An analysis that can be opened again.
 
     ``at`` is when it ended (s since 1970); ``until`` and ``duration`` (s): how much of the recording was analysed;
-    ``key`` and ``cache``: where its features are stored (see ``extraction.stored``); ``fingerprint``: of the model that
+    ``key`` and ``cache``: where its features are stored (``extraction.storing``); ``fingerprint``: of the model that
     extracted them, whose name is ``checkpoint``; ``path`` and ``facts``: the recording, and the source of a link;
     ``shared``: whether its features are those of an example, which are not deleted; ``earlier``: other files of this
     recording, which was uploaded more than once.

@@ -12,7 +12,7 @@ from emorec.media.selection import EVERYTHING, Selection
 MAX_PACKETS = 1000  # that are read at one place to find the next picture
 
 
-def before(path: str | Path, times: Sequence[float], selection: Selection = EVERYTHING) -> list[float | None]:
+def find_seek_points(path: str | Path, times: Sequence[float], selection: Selection = EVERYTHING) -> list[float | None]:
     """The time (s) of the keyframe at which the decoding of pictures from each of ``times`` (s) on begins.
 
     None: it would begin at the beginning of the recording, because the container does not allow to seek. Raises
@@ -26,7 +26,7 @@ def before(path: str | Path, times: Sequence[float], selection: Selection = EVER
 
 
 def _keyframe(reader: Packets, index: int, time: float) -> float | None:
-    if not reader.go(time):
+    if not reader.seek_unchecked(time):
         return None
     ours = (packet for packet in itertools.islice(reader.packets(), MAX_PACKETS) if packet.stream_index == index)
     first = next(ours, None)
