@@ -253,7 +253,8 @@ def test_bad_data_is_one_sentence_each(tmp_path, capsys):
     assert "'joy'" in refused() and "--labels" in refused()
     labels = tmp_path / "labels.json"
     labels.write_text('{"joy": "happy"}')
-    assert "'sad' of 3 items is not in the label map" in refused("--labels", labels)
+    output = refused("--labels", labels)
+    assert "'sad' of 3 items is not in the label map" in output and "null to leave these items out" in output
     labels.write_text('{"joy": "joyful", "sad": "sad"}')
     assert "maps 'joy' wrongly" in refused("--labels", labels)
     labels.write_text("[1]")

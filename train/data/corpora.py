@@ -150,7 +150,10 @@ def labelled(items: Sequence[Item], mapping: dict[str, str | None] | None, folde
         if mapping is not None:
             if label not in mapping:
                 count = sum(other.label == label for other in items)
-                raise EmorecError(f"The label {label!r} of {count} items is not in the label map; add it, or as null.")
+                raise EmorecError(
+                    f"The label {label!r} of {count} items is not in the label map; add it with its emotion, or with "
+                    "null to leave these items out."
+                )
             label = mapping[label]
             if label is None:
                 continue
