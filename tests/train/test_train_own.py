@@ -250,7 +250,8 @@ def test_bad_data_is_one_sentence_each(tmp_path, capsys):
     assert "holds no pictures or videos" in refused(data=tmp_path / "empty")
     assert "holds no recordings" in refused(data=tmp_path / "empty", task="voice")
     data = lone(tmp_path / "data", "joy/a/1.png", "joy/b/1.png", "sad/a/2.png", "sad/b/2.png", "sad/c/3.png")
-    assert "'joy'" in refused() and "--labels" in refused()
+    output = refused()
+    assert "'joy'" in output and "say in a JSON file (--labels) what each label of the data means" in output
     labels = tmp_path / "labels.json"
     labels.write_text('{"joy": "happy"}')
     output = refused("--labels", labels)
