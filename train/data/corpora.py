@@ -161,8 +161,8 @@ def labelled(items: Sequence[Item], mapping: dict[str, str | None] | None, folde
             emotion = emotion_of(label)
         except EmorecError:
             raise EmorecError(
-                f"The label {label!r} in {folder} is not known; say in a JSON file (--labels) what each label of the data "
-                f'means, as {{"{label}": "happy", ...}}; null leaves a label out.'
+                f"The label {label!r} in {folder} is not known; say in a JSON file (--labels) what each label of the "
+                f'data means, as {{"{label}": "happy", ...}}; null leaves a label out.'
             ) from None
         out.append(replace(item, label=label.lower() if label.lower() in EXTRA_LABELS else emotion))
     if not out:
