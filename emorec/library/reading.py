@@ -249,4 +249,5 @@ def _reason(error: BaseException) -> str:
     words = str(error).partition("\nLINE ")[0].strip()
     kind, _, rest = words.partition(": ")
     words = rest if kind.endswith("Error") else words
-    return " ".join(words.replace("\n", "; ").split()).rstrip(".!").replace("; ;", ";")
+    lines = [" ".join(line.split()).rstrip(".!?") for line in words.splitlines()]
+    return "; ".join(line for line in lines if line).replace("; Did you mean ", "; perhaps you mean ")

@@ -133,6 +133,9 @@ def test_a_wrong_query_is_told_in_the_words_of_duckdb(made):
             found.query("select hapy from windows")
         with pytest.raises(EmorecError, match=r"^The query cannot be answered: syntax error.*\.$"):
             found.query("selekt 1")
+        with pytest.raises(EmorecError) as raised:
+            found.query("select * from windws")
+    assert str(raised.value).endswith('Table with name windws does not exist; perhaps you mean "windows".')
 
 
 def test_the_files_are_not_searched_for_damage_if_the_query_is_wrong(made, monkeypatch):

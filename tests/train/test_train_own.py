@@ -250,10 +250,12 @@ def test_bad_data_is_one_sentence_each(tmp_path, capsys):
     assert "holds no pictures or videos" in refused(data=tmp_path / "empty")
     assert "holds no recordings" in refused(data=tmp_path / "empty", task="voice")
     data = lone(tmp_path / "data", "joy/a/1.png", "joy/b/1.png", "sad/a/2.png", "sad/b/2.png", "sad/c/3.png")
-    assert "'joy'" in refused() and "--labels" in refused()
+    output = refused()
+    assert "'joy'" in output and "say in a JSON file (--labels) what each label of the data means" in output
     labels = tmp_path / "labels.json"
     labels.write_text('{"joy": "happy"}')
-    assert "'sad' of 3 items is not in the label map" in refused("--labels", labels)
+    output = refused("--labels", labels)
+    assert "'sad' of 3 items is not in the label map" in output and "null to leave these items out" in output
     labels.write_text('{"joy": "joyful", "sad": "sad"}')
     assert "maps 'joy' wrongly" in refused("--labels", labels)
     labels.write_text("[1]")

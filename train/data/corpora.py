@@ -151,7 +151,10 @@ def map_labels(items: Sequence[Item], mapping: dict[str, str | None] | None, fol
         if mapping is not None:
             if label not in mapping:
                 count = sum(other.label == label for other in items)
-                raise EmorecError(f"The label {label!r} of {count} items is not in the label map; add it, or as null.")
+                raise EmorecError(
+                    f"The label {label!r} of {count} items is not in the label map; add it with its emotion, or with "
+                    "null to leave these items out."
+                )
             label = mapping[label]
             if label is None:
                 continue
@@ -159,8 +162,8 @@ def map_labels(items: Sequence[Item], mapping: dict[str, str | None] | None, fol
             emotion = emotion_of(label)
         except EmorecError:
             raise EmorecError(
-                f"The label {label!r} in {folder} is not known; say what it means in a JSON file by --labels, "
-                f'as {{"{label}": "happy"}} or, to leave it out, {{"{label}": null}}.'
+                f"The label {label!r} in {folder} is not known; say in a JSON file (--labels) what each label of the "
+                f'data means, as {{"{label}": "happy", ...}}; null leaves a label out.'
             ) from None
         out.append(replace(item, label=label.lower() if label.lower() in EXTRA_LABELS else emotion))
     if not out:
