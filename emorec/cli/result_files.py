@@ -27,6 +27,8 @@ CANNOT = " cannot be written ("  # between the name of the file and the reason i
 MORE = "{count} more files cannot be written for the same reason."
 
 WITH_FACES = "{name}, the report of an earlier run, shows the faces."
+WITH_PICTURES = "{name} has a small picture of each person in which the face is not hidden; do not give it to others."
+PEOPLE = ".people.json"  # ending of names files
 Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
 
 
@@ -61,7 +63,7 @@ def put_out(
     """
     written, problems = _write_files(given, media, result, writers, options, marked)
     which = f"{heading}: " if heading else ""
-    for note in [*result.notes, *_with_faces(written)]:
+    for note in [*result.notes, *_with_faces(written, options.blur)]:
         streams.tell(f"emorec: note: {which}{note}")
     with streams.going_on() if _writes_files(options) else contextlib.nullcontext():
         if not options.json:
@@ -80,12 +82,16 @@ def _writes_files(options: argparse.Namespace) -> bool:
     return not options.json or bool(options.out or options.save_plot or options.save_video or options.report)
 
 
-def _with_faces(written: list[Path]) -> list[str]:
-    """A note if an earlier report with faces lies beside one that hides them."""
+def _with_faces(written: list[Path], blur: bool) -> list[str]:
+    """Notes of files with faces beside those that hide them: an earlier report, and with ``blur`` the names file."""
     shown, hidden = names.REPORTS
     reports = [path for path in written if path.name.endswith(hidden)]
     earlier = [path.with_name(f"{path.name.removesuffix(hidden)}{shown}") for path in reports]
-    return [WITH_FACES.format(name=path.name) for path in earlier if path.exists()]
+    pictures = [path for path in written if blur and path.name.endswith(PEOPLE)]
+    return [
+        *(WITH_FACES.format(name=path.name) for path in earlier if path.exists()),
+        *(WITH_PICTURES.format(name=path.name) for path in pictures),
+    ]
 
 
 def raise_all(problems: list[EmorecError]) -> None:
