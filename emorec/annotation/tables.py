@@ -96,7 +96,8 @@ def _with_header(rows: list[Row]) -> list[Annotation]:
     if start is None or text is None:
         lacking = "start" if start is None else "label"
         raise NotThatFormat(
-            f"it has no column {lacking!r} (columns start, end, label, and person if there are several)"
+            f"it has no column {lacking!r}; labels have the columns start, end and label, and person if there are "
+            "several, markers need only time and label"
         )
     found = []
     for number, row in rows[1:]:
