@@ -97,7 +97,10 @@ def _with_header(rows: list[Row]) -> list[Annotation]:
     )
     if start is None or text is None:
         lacking = "start" if start is None else "label"
-        raise WrongFormat(f"it has no column {lacking!r} (columns start, end, label, and person if there are several)")
+        raise WrongFormat(
+            f"it has no column {lacking!r}; labels have the columns start, end and label, and person if there are "
+            "several, markers need only time and label"
+        )
     annotations = []
     for number, row in rows[1:]:
         cells: dict[int | None, str] = dict(enumerate(row))  # a column that the table lacks is None, and has no cell

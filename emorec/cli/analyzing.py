@@ -113,7 +113,7 @@ def _analyze_one(
         features, people = latest[0], choices["people"]
         if options.people or len(features.persons) > 1:
             write = functools.partial(result_files.write_people, loaded, features, people, options.people)
-            writers = writers | {".people.json": write}
+            writers = writers | {result_files.PEOPLE: write}
         if options.report:
             write = functools.partial(result_files.write_report, loaded, features, people, options.blur)
             writers = writers | {names.REPORTS[options.blur]: write}

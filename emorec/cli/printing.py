@@ -81,7 +81,14 @@ def print_notices(loaded: Analyzer) -> None:
 
 def print_summary(result: Timeline, written: Sequence[Path], name: str | None = None) -> None:
     """Print the shares of a timeline and the written files, below the name of the recording if it is given."""
-    from emorec.output.summary import affect_in_words, length, missing_evidence, rows_in_words, summary
+    from emorec.output.summary import (
+        affect_in_words,
+        by_prior_in_words,
+        length,
+        missing_evidence,
+        rows_in_words,
+        summary,
+    )
 
     figures = summary(result)
     if name:
@@ -108,6 +115,8 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  {lacking[0].lower()}{lacking[1:]}")
     elif not figures.too_little:  # else the first line has already said how little evidence there is
         print(f"  evidence for {figures.known:.0%} of the time")
+    if led := by_prior_in_words(figures):
+        print(f"  {led}")
     _print_highlights(result)
     for path in written:
         print(f"wrote {path}")

@@ -27,6 +27,8 @@ CANNOT = " cannot be written ("  # stands between the name of the file and the r
 MORE = "{count} more files cannot be written for the same reason."
 
 WITH_FACES = "{name}, the report of an earlier run, shows the faces."
+WITH_PICTURES = "{name} has a small picture of each person in which the face is not hidden; do not give it to others."
+PEOPLE = ".people.json"  # ending of names files
 Writers = dict[str, Callable[[Any, Path], object]]  # by the suffix of their files; False: nothing was written
 
 
@@ -63,7 +65,7 @@ def write_and_print(
     """
     written, problems = _write_files(given, media, result, writers, options, marker_options)
     which = f"{heading}: " if heading else ""
-    for note in [*result.notes, *_notes_on_faces(written)]:
+    for note in [*result.notes, *_notes_on_faces(written, options.blur)]:
         streams.print_note(f"{which}{note}")
     with streams.tolerate_errors() if _writes_files(options) else contextlib.nullcontext():
         if not options.json:
@@ -82,12 +84,16 @@ def _writes_files(options: argparse.Namespace) -> bool:
     return not options.json or bool(options.out or options.save_plot or options.save_video or options.report)
 
 
-def _notes_on_faces(written: list[Path]) -> list[str]:
-    """A note if an earlier report with faces lies beside one that hides them."""
+def _notes_on_faces(written: list[Path], blur: bool) -> list[str]:
+    """Notes about files with faces beside those that hide them: an earlier report, and with ``blur`` the names file."""
     shown, hidden = names.REPORTS
     reports = [path for path in written if path.name.endswith(hidden)]
     earlier = [path.with_name(f"{path.name.removesuffix(hidden)}{shown}") for path in reports]
-    return [WITH_FACES.format(name=path.name) for path in earlier if path.exists()]
+    pictures = [path for path in written if blur and path.name.endswith(PEOPLE)]
+    return [
+        *(WITH_FACES.format(name=path.name) for path in earlier if path.exists()),
+        *(WITH_PICTURES.format(name=path.name) for path in pictures),
+    ]
 
 
 def raise_all(problems: list[EmorecError]) -> None:

@@ -28,6 +28,11 @@ MIN_NAMED = 0.005  # share of the time; smaller ones would be shown as 0%
 
 WHO = {"all": "mean of all persons", "main": "the person seen longest", "speaker": "the person who speaks"}
 AFFECT = "Valence {valence} and arousal {arousal} on average (−1 to 1), derived from the emotions ({source})."
+BY_PRIOR = (
+    "For {led:.0%} of {what} the prior decides: if all emotions were expected alike, the answer would be unsure or "
+    "another emotion."
+)
+WORTH_SAYING = 0.05  # share of the time with evidence from which on it is said that the prior decides
 TOO_LITTLE = "Too little to tell: evidence for only {known} of {seconds}; {least} are needed."
 FOUND = {  # by whether there is a little of a face, and a little speech
     (True, True): "Too little of a face and of speech",
@@ -130,6 +135,11 @@ def shares_in_words(figures: Summary) -> str:
 def rows_in_words(timeline: Timeline) -> str:
     """The number of rows of a timeline, as in "1 row"."""
     return f"{len(timeline)} row{'s' if len(timeline) != 1 else ''}"
+
+
+def by_prior_in_words(figures: Summary, what: str = "the time with evidence") -> str:
+    """For how much of ``what`` only the prior makes the answer sure, in a sentence; "" if that is too little to say."""
+    return BY_PRIOR.format(led=figures.by_prior, what=what) if figures.by_prior >= WORTH_SAYING else ""
 
 
 def affect_in_words(figures: Summary) -> str:

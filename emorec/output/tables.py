@@ -117,6 +117,7 @@ def summary_values(timeline: Timeline) -> dict[str, Any]:
         "confidence": number(figures.confidence),
         "valence": number(figures.valence),
         "arousal": number(figures.arousal),
+        "by_prior_share": number(figures.by_prior),
     }
 
 

@@ -15,7 +15,7 @@ from emorec.inference.timeline import Timeline
 from emorec.models import provenance
 from emorec.models.provenance import Protocol
 from emorec.output.chart_data import has_pictures
-from emorec.output.summary import summary
+from emorec.output.summary import by_prior_in_words, summary
 
 UNMEASURED = "These weights were not tested on people that they never met."
 UNKNOWN = "What was measured about the weights that made this result is not known here."
@@ -30,15 +30,10 @@ OWN = (
 )
 BY = {"face": "from the face", "voice": "from the voice"}
 HERE = "Under the {prior} prior, {unsure:.0%} of this recording's evidence is unsure."
-BY_PRIOR = (
-    "For {led:.0%} of it the prior decides: if all emotions were expected alike, the answer would be unsure or another "
-    "emotion."
-)
 LEFT_OUT = "Measured on people or pictures left out of training"
 CHOSEN_ON = "Measured on items left out of training; those called validation items chose these weights"
 ROUNDING = 1e-3  # of shares in a file
 NEAR = 0.03  # difference of shares up to which another prior counts as the everyday one
-WORTH_SAYING = 0.05  # share of the evidence
 
 
 def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
@@ -67,8 +62,7 @@ def sentence(timeline: Timeline, evaluation: dict[str, Any]) -> str:
         # Without evidence there is nothing to judge.
         return _measured(parts, near, own) if parts or own or figures.speech or figures.face else ""
     here = HERE.format(prior=prior.name, unsure=figures.unsure)
-    led = BY_PRIOR.format(led=figures.by_prior) if figures.by_prior >= WORTH_SAYING else ""
-    return f"{_measured(parts, near, own)} {here} {led}".strip()
+    return f"{_measured(parts, near, own)} {here} {by_prior_in_words(figures, 'it')}".strip()
 
 
 def picture_sentence(evaluation: dict[str, Any]) -> str:

@@ -38,6 +38,7 @@ def analyze(*arguments):
 def test_the_report_is_beside_the_results_and_knows_the_names(recording, tmp_path, capsys):
     assert analyze(recording, "--out", "out") == 0
     named = tmp_path / "out" / "two.people.json"
+    assert "small picture" not in capsys.readouterr().err  # nobody asked for hidden faces
     people = json.loads(named.read_text(encoding="utf-8"))
     people["persons"][0]["name"] = "Anna"
     (tmp_path / "names.json").write_text(json.dumps(people), encoding="utf-8")
@@ -55,7 +56,8 @@ def test_blur_hides_the_faces_of_a_report_without_a_video(recording, tmp_path, c
     text = (tmp_path / "out" / "two.report.faces-hidden.html").read_text(encoding="utf-8")
     assert len(FACE.findall(text)) >= 2
     assert not {person["thumbnail"] for person in people["persons"]} & set(FACE.findall(text))
-    assert "shows the faces" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "shows the faces" not in told and "two.people.json has a small picture of each person in which" in told
     (tmp_path / "out" / "two.report.html").write_text("of an earlier run")
     assert analyze(recording, "--out", "out", "--report", "--blur") == 0
     assert "two.report.html, the report of an earlier run, shows the faces." in capsys.readouterr().err

@@ -15,6 +15,7 @@ import pytest
 
 from emorec import analyzer, cli, files
 from emorec.emotions import EMOJI, EMOTIONS
+from emorec.inference import prior as priors
 from emorec.output import formats, workbook
 from emorec.output.names import RECORDS
 from support import factories
@@ -291,6 +292,20 @@ def test_one_picture_is_told_in_one_line_and_in_times_that_are_not_0(capsys):
     assert not any("evidence" in line for line in rest)
     printing.print_summary(ANSWER, [])
     assert "  evidence for 100% of the time\n" in capsys.readouterr().out
+
+
+def test_what_only_the_prior_decides_is_printed(capsys):
+    """Nothing speaks for an emotion in three of four rows, but neutral is expected most."""
+    from emorec.cli import printing
+
+    everyday, clear = priors.resolve("everyday"), np.full(7, 0.01)
+    clear[EMOTIONS.index("neutral")] = 0.94
+    rows = priors.posterior(np.log([np.full(7, 1 / 7)] * 3 + [clear]), everyday.log)
+    timeline = dataclasses.replace(factories.timeline(rows), prior=everyday)
+    printing.print_summary(timeline, [])
+    assert "  For 75% of the time with evidence the prior decides: if all" in capsys.readouterr().out
+    printing.print_summary(dataclasses.replace(timeline, prior=priors.resolve("even")), [])
+    assert "the prior decides" not in capsys.readouterr().out
 
 
 def test_unsure_time_is_printed_apart(capsys):

@@ -23,6 +23,7 @@ from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
 from emorec.library import interrupting, items, stored
 from emorec.output import formats
+from emorec.output.markers import with_markers
 from support import factories, result_folders
 from support.command import emorec
 from support.paths import ROOT
@@ -478,6 +479,21 @@ def test_a_query_may_be_longer_than_the_name_of_a_file(made):
     sql = f"select count(*) n from media where {' or '.join(f'item = {number}::varchar' for number in range(300))}"
     assert emorec("query", str(made[0]), sql) == (0, "n\n0\n", "")
     assert emorec("query", str(made[0]), "x" * 300, "select 1")[0] == 2
+
+
+def test_the_documented_query_gives_means_between_markers(tmp_path):
+    timeline = factories.timeline(factories.with_gaps(factories.probabilities(9), 7), media={"name": "anna.mp4"})
+    timeline = with_markers(timeline, [(0.0, "task 1"), (3.6, "task 2")])
+    formats.FORMATS["json"].write(timeline, tmp_path / "anna.json")
+    text = (ROOT / "docs" / "LIBRARY.md").read_text(encoding="utf-8")
+    found = answer(tmp_path, text.partition("```sql\n")[2].partition("```")[0])
+    angry, parts = timeline.probabilities[:, EMOTIONS.index("angry")], (slice(0, 4), slice(4, 9))
+    assert [row["label"] for row in found] == ["task 1", "task 2"]
+    assert [row["seconds"] for row in found] == pytest.approx([4, 4])  # a row of the second one has no evidence
+    assert [row["angry"] for row in found] == pytest.approx([np.nanmean(angry[part]) for part in parts], abs=1e-5)
+    assert [row["valence"] for row in found] == pytest.approx(
+        [np.nanmean(timeline.valence[part]) for part in parts], abs=1e-5
+    )
 
 
 def test_without_a_query_the_views_are_listed_with_an_example_that_works(made):

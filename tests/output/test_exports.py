@@ -365,6 +365,7 @@ def test_json_of_nothing_known_parses():
         "confidence": None,
         "valence": None,
         "arousal": None,
+        "by_prior_share": 0,
     }
     assert read["highlights"] == []
 

@@ -263,7 +263,11 @@ def test_a_link_is_downloaded_into_a_folder_and_its_title_and_source_are_in_the_
 def test_the_persons_seen_most_come_first():
     times = factories.frame_times(10.0)
     features = factories.observations(10.0, factories.seen(times[:30], np.array([4] * 20 + [2] * 10)))
-    assert person_choices(features)[1:] == [("all persons", "all"), ("person 4, in 40%", 4), ("person 2, in 20%", 2)]
+    assert person_choices(features)[1:] == [
+        ("all persons", "all"),
+        ("person 4, seen 40% of the time", 4),
+        ("person 2, seen 20% of the time", 2),
+    ]
 
 
 def test_the_time_of_a_person_is_in_seconds_and_a_voice_is_only_heard():
@@ -275,7 +279,10 @@ def test_the_time_of_a_person_is_in_seconds_and_a_voice_is_only_heard():
     features = factories.observations(50.0, factories.seen(times, 0), heard)
     frames = {"frame_time": np.append(times, 10.0), "frame_until": np.append(np.arange(1.0, 11.0), 50.0)}
     features.__dict__["arrays"] = features.arrays | voice | frames  # a cached property
-    assert person_choices(features)[-2:] == [("person 0, in 20%", 0), ("voice right, only heard", RIGHT_VOICE)]
+    assert person_choices(features)[-2:] == [
+        ("person 0, seen 20% of the time", 0),
+        ("voice right, only heard", RIGHT_VOICE),
+    ]
 
 
 def test_a_person_of_another_recording_is_nobody(handlers):

@@ -175,6 +175,8 @@ def test_filters_and_keys(chromium, tmp_path):
     page.evaluate("window.emorecView = { part: [40, 80] }")
     page.check("#only input")
     assert 0 < shown().count() < everything and all(30 < start < 80 for start in starts())
+    page.evaluate("window.emorecView.part = [0, 0]; document.dispatchEvent(new Event('emorec-part'))")
+    assert words.inner_text() == f"none of {everything} fits these choices"
     page.evaluate("window.emorecView.part = null; document.dispatchEvent(new Event('emorec-part'))")
     assert shown().count() == everything
     # A redraw that keeps the element of the current one for another one.

@@ -123,7 +123,11 @@ def test_what_is_said_of_a_result_without_a_file_counts_for_no_other_one():
 
 def test_the_persons_to_choose_from_have_their_names_and_several_can_be_seen_together():
     features = two().features.with_people(People((Person(number=1, name="Eva"),)))
-    assert person_choices(features)[1:] == [("all persons", "all"), ("person 0, in 67%", 0), ("Eva, in 32%", 1)]
+    assert person_choices(features)[1:] == [
+        ("all persons", "all"),
+        ("person 0, seen 67% of the time", 0),
+        ("Eva, seen 32% of the time", 1),
+    ]
     alone = factories.observations(3.0, factories.seen(factories.frame_times(3.0), 0))
     assert [value for _, value in person_choices(alone)] == [-1, 0]
 

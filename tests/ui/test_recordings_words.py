@@ -53,6 +53,16 @@ def test_too_little_to_tell_is_said_in_the_list_in_its_tables_and_in_the_library
     assert "done: unsure in 100% of the time with evidence" in recordings.list_html([unsure])
 
 
+def test_what_only_the_prior_decides_is_said_in_the_list_and_in_its_tables():
+    item = done(factories.probabilities(9))
+    for led, told in ((0.8, True), (0.05, False)):
+        item = replace(item, result=replace(item.result, summary=replace(item.result.summary, by_prior=led)))
+        assert (f"; for {led:.0%} of it the prior decides" in recordings.list_html([item])) == told
+        assert f"<td>{led:.0%}</td>" in recordings.combined_table([item])
+        row = next(csv.DictReader(list_downloads.table([item]).splitlines()))
+        assert (float(row["by_prior"]), list(row)[-1]) == (led, "made_with")
+
+
 def test_rows_that_were_made_with_different_choices_say_with_which(tmp_path):
     same = [done(factories.probabilities(9), how="even prior") for _ in range(2)]
     mixed = [same[0], done(factories.probabilities(9), how="everyday prior, <none>")]
@@ -60,7 +70,7 @@ def test_rows_that_were_made_with_different_choices_say_with_which(tmp_path):
     assert shown.count("even prior") == 1 and "Made with" not in shown
     shown = recordings.combined_table([*mixed, Item(name="b.wav", path="", state=FAILED)])
     assert "made with different choices, which the last column names" in shown and shown.count("even prior") == 1
-    assert shown.index("Made with") > shown.index("Valence") and shown.count('colspan="11"') == 1
+    assert shown.index("Made with") > shown.index("Valence") and shown.count('colspan="12"') == 1
     assert [*re.findall(r'<td class="made">(.*?)</td>', shown)] == ["even prior", "everyday prior, &lt;none&gt;"]
     assert [row.rpartition(",")[2] for row in list_downloads.table(mixed).splitlines()[:2]] == [
         "made_with",

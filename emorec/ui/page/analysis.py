@@ -103,7 +103,8 @@ def person_choices(features: Features) -> list[tuple[str, int | str]]:
     arrays, seconds = features.arrays, max(features.until - features.start, 1e-9)
     found, shown = features.persons[:MAX_PERSONS], seconds_shown(arrays, features.until)
     shares = {number: float(shown[arrays["face_person"] == number].sum()) / seconds for number in found}
-    words = {number: "only heard" if number in VOICE_NAMES else f"in {share:.0%}" for number, share in shares.items()}
+    seen = {number: f"seen {share:.0%} of the time" for number, share in shares.items()}
+    words = {number: "only heard" if number in VOICE_NAMES else told for number, told in seen.items()}
     more = [EVERYBODY] if len(found) > 1 else []
     more += [WHO_SPEAKS] if found and VOICE_PERSON in arrays else []
     names = features.names

@@ -25,10 +25,12 @@ PICK = """<div class="pick"><button type="button" data-pick="files">Several file
 <input type="file" webkitdirectory hidden tabindex="-1" aria-label="A folder">
 <p class="caption sending" role="status"></p></div>"""
 # Columns of the table of all recordings as a CSV file.
-SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence")
+SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence", "by_prior")
 HOW = "made_with"  # the column with the choices of a recording
 COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES, "too_little", HOW)
-UNSURE = 0.1  # share of unsure time from which on the list shows it
+SHOWN_FROM = (
+    0.1  # share of the time with evidence from which on the list says that it is unsure, or decided by the prior
+)
 MIXED = "made with different choices, which the last column names"
 TOO_LITTLE = "too little to tell"
 TICK = 1.0  # seconds between two updates of the list
@@ -109,9 +111,14 @@ def _dominant(figures: Figures) -> str:
     if not name:
         return "done: unsure in 100% of the time with evidence"
     share = figures.summary.shares[name]
-    unsure = f", {figures.summary.unsure:.0%} unsure" if figures.summary.unsure >= UNSURE else ""
+    unsure = f", {figures.summary.unsure:.0%} unsure" if figures.summary.unsure >= SHOWN_FROM else ""
+    led = (
+        f"; for {figures.summary.by_prior:.0%} of it the prior decides"
+        if figures.summary.by_prior >= SHOWN_FROM
+        else ""
+    )
     emoji = f'<span class="emoji" aria-hidden="true">{EMOJI[name]}</span>'
-    return f"done: {emoji} {name} in {share:.0%} of the time with evidence{unsure}"
+    return f"done: {emoji} {name} in {share:.0%} of the time with evidence{unsure}{led}"
 
 
 def combined_table(items: Sequence[Item]) -> str:
@@ -122,7 +129,7 @@ def combined_table(items: Sequence[Item]) -> str:
     faces = any(item.result.has_faces for item in done)
     made = list(dict.fromkeys(item.result.how for item in done))
     mixed = len(made) > 1  # then a column shows the choices of each row
-    heads = ["Recording", "Length", *EMOTIONS, "unsure", "Valence", *(["Persons"] if faces else [])]
+    heads = ["Recording", "Length", *EMOTIONS, "unsure", "by prior", "Valence", *(["Persons"] if faces else [])]
     heads += ["Made with"] if mixed else []
     head = "".join(f'<th scope="col"><span>{words}</span></th>' for words in heads)
     rows = "".join(
@@ -134,7 +141,9 @@ def combined_table(items: Sequence[Item]) -> str:
     return (
         '<section class="combined"><h2>All recordings together</h2>'
         # Not the caption element of the table, which would be as wide as the table.
-        f'<p class="caption" id="combined-how">Share of the time with evidence ({how}); valence from −1 to 1</p>'
+        f'<p class="caption" id="combined-how">Share of the time with evidence ({how}). '
+        "By prior: sure only because of the prior; if all emotions were expected alike, the answer would be unsure or "
+        "another emotion. Valence: from −1 to 1</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="All recordings together">'
         '<table aria-describedby="combined-how">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
@@ -150,7 +159,7 @@ def _row(item: Item, faces: bool, mixed: bool) -> str:
         share = summary.shares.get(name)
         cells.append("–" if share is None else f"{share:.0%}")
         shades.append(f' style="--c:{COLOURS[name]};--s:{share or 0:.2f}"')
-    cells += [f"{summary.unsure:.0%}" if summary.shares else "–"]
+    cells += [f"{share:.0%}" if summary.shares else "–" for share in (summary.unsure, summary.by_prior)]
     cells += ["–" if summary.valence is None else signed(summary.valence)]
     cells += [str(figures.persons) if figures.has_faces else "–"] if faces else []
     cells += [html.escape(figures.how)] if mixed else []
@@ -192,7 +201,7 @@ def values(item: Item) -> dict[str, Any]:
     row |= {"too_little": summary.too_little, HOW: figures.how}
     shown = {name: getattr(summary, name) for name in SHARES}
     if not summary.shares:
-        shown |= {"unsure": None}
+        shown |= {"unsure": None, "by_prior": None}
     if not figures.has_faces:
         shown |= {"face": None}
     return row | {name: None if value is None else round(value, 4) for name, value in shown.items()}

@@ -21,8 +21,9 @@
 
   const count = () => {
     const all = items(), left = shown(), place = left.indexOf(current) + 1;
-    const words = place ? `${place} of ${left.length}` : left.length < all.length ? `${left.length} of ${all.length}`
-                                                                                  : `${all.length} in all`;
+    const some = left.length < all.length ? `${left.length} of ${all.length}` : `${all.length} in all`;
+    // The choices may be from the recording before: an empty list says why it is empty.
+    const words = !left.length ? `none of ${all.length} fits these choices` : place ? `${place} of ${left.length}` : some;
     const line = list()?.querySelector("[role=status]");
     if (line && line.textContent !== words) line.textContent = words;
   };
