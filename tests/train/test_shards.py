@@ -146,10 +146,10 @@ from train import loop
 from train.finetune import common, face
 loop.has_fast_bfloat16 = lambda device: False
 face.NET = replace(face.NET, widths=(8, 16, 24))
-seen, rows, moved, fit, balanced = [], [], face.moved, loop.fit, face.balanced_loss
+seen, rows, make_batch, fit, balanced = [], [], face.make_batch, loop.fit, face.balanced_loss
 def noted(windows):
     seen.append([hashlib.sha256(crops.tobytes()).hexdigest() for crops, _ in windows])
-    return moved(windows)
+    return make_batch(windows)
 def counted(shares):
     loss_of = balanced(shares)
     return lambda net, batch: (rows.append(len(batch[0])), loss_of(net, batch))[1]
@@ -159,7 +159,7 @@ def kept(*arguments, **options):
         weights = {{name: value.double().sum().item() for name, value in net.state_dict().items()}}
         json.dump(dict(seen=seen, rows=rows, weights=weights), file)
     return net
-face.moved, loop.fit, face.balanced_loss = noted, kept, counted
+face.make_batch, loop.fit, face.balanced_loss = noted, kept, counted
 for notes, arguments in {runs!r}:
     os.environ["NOTES"] = notes
     parallel_runs.train(2, arguments)

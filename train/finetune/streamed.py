@@ -96,7 +96,7 @@ class Batches:
     A process that has fewer items than another one, and the last batch, get some of them again.
     """
 
-    shards_of_process = True
+    divided = True  # see loop.Batches
 
     def __init__(self, shards: ShardSet, size: int, cut: Cut, together: Any, seed: int, reading: Reading):
         self.shards, self.cut, self.together, self.seed, self.reading = shards, cut, together, seed, reading
