@@ -7,11 +7,10 @@ the parent process too, which also checks them.
 from __future__ import annotations
 
 import errno
-import socket
-import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from emorec.download.network_guard import Guard, Refused
+if TYPE_CHECKING:
+    from emorec.download.network_guard import Guard
 
 REASON_LENGTH = 160
 NO_SPACE = "There is no space left for the download; free some and try again."  # the parent knows a full disk by it
@@ -33,8 +32,13 @@ def too_large(size: float) -> str:
 
 def sentence(error: BaseException, guard: Guard) -> str:
     """The sentence for the user about an error of yt-dlp or of the connections that ``guard`` checks."""
+    import socket  # these here, because every command imports this file
+    import ssl
+
     from yt_dlp.networking.exceptions import HTTPError
     from yt_dlp.utils import ExtractorError, GeoRestrictedError, UnsupportedError
+
+    from emorec.download.network_guard import Refused
 
     causes = list(_causes(error))
     text = " ".join(str(cause) for cause in causes)

@@ -21,7 +21,7 @@ from support.make_media import Audio, Video, record
 from support.paths import ROOT
 
 RATE = 16_000
-HEAVY = ("numpy", "torch", "cv2", "av", "altair", "gradio", "pandas", "PIL", "yt_dlp", "huggingface_hub")
+HEAVY = ("numpy", "torch", "cv2", "av", "altair", "gradio", "pandas", "PIL", "yt_dlp", "huggingface_hub", "ssl")
 
 
 @pytest.fixture(scope="module")
