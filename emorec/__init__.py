@@ -185,10 +185,10 @@ def analyze_batch(
     ``inputs`` are files, folders, patterns, lists in text files, links, and URLs of objects, as docs/BATCH.md says.
     Recordings that were done with the same choices and have not changed are skipped, and failed ones too unless
     ``retry``. ``workers`` recordings are analyzed side by side, each in a process of its own; 0 analyzes all in this
-    process. ``formats``,
-    ``locale``, ``plot``, ``report`` and ``blur`` are as in ``emorec batch``, everything else as in ``analyze``.
-    ``progress`` is called after every recording. A recording that fails does not end the run, see ``Result.failed``;
-    raises EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is full.
+    process. ``formats``, ``locale``, ``plot``, ``report`` and ``blur`` are as in ``emorec batch``, everything else as
+    in ``analyze``. ``progress`` is called after every recording. A recording that fails does not end the run, see
+    ``Result.failed``; raises EmorecError if the inputs, the choices or the folder cannot be used, or if the disk is
+    full.
     """
     from emorec.batch import run
 

@@ -1,4 +1,4 @@
-"""A gallery of the persons seen so far, with a few views of each, so that a person who comes back keeps a number.
+"""A gallery of the persons seen so far, with a few views of each, so that people who come back keep their number.
 
 A person comes back after a cut or after some time out of sight. Two faces count as one person only if the shape of the
 face and its colours and surroundings both agree closely: two numbers for one person do less harm than one number for

@@ -120,10 +120,8 @@ def _of_file(path: Path, given: str) -> Choice:
     try:
         with path.open("rb") as file:
             content = file.read(FIRST_BYTES)
-            if content.lstrip(LEADING_BYTES)[:1] in (
-                b"{",
-                b"[",
-            ):  # else a recording, perhaps a large one, given by mistake
+            # Anything else is a recording, perhaps a large one, that was given by mistake.
+            if content.lstrip(LEADING_BYTES)[:1] in (b"{", b"["):
                 content += file.read(MAX_BYTES + 1 - FIRST_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -29,9 +29,8 @@ def keep(runs, folder=FOLDER):
             continue  # that one is in the bundled checkpoint
         name = voice.finished_run(Path(runs), fold)
         target = Path(folder) / name
-        halves = voice.load_trained(
-            Path(runs), fold
-        ).half()  # numbers that count, such as a batch norm's steps, stay whole
+        # Numbers that count, such as a batch norm's steps, stay whole.
+        halves = voice.load_trained(Path(runs), fold).half()
         staged = target.with_name(f"{name}.new")  # what is there is only replaced by what is complete
         shutil.rmtree(staged, ignore_errors=True)
         run_dir.save_run(staged, halves, run_dir.settings_of(Path(runs) / name))
