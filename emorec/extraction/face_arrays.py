@@ -42,7 +42,7 @@ class FaceSegment:
     crops: list[np.ndarray] = field(default_factory=list)
     best: BestCrops = field(default_factory=BestCrops)
     times: list[float] = field(default_factory=list)  # of the pictures (s)
-    untils: list[float] = field(default_factory=list)  # when each picture goes (s)
+    untils: list[float] = field(default_factory=list)  # when each picture ends (s)
     state: Arrays = field(default_factory=dict)  # of the tracker
     end: float = 0.0  # seconds
 

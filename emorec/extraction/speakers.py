@@ -19,8 +19,8 @@ CHUNK_HOPS = 4  # of speech at most that are decided together
 NEAR = 0.45  # seconds; a person seen within this time of a hop is visible in it
 # The same while it is decided who speaks: less, so that nobody speaks before the cut after which they are seen.
 CLOSE = 0.15
-# Seconds for which a picture shows a person: at the usual rate (5 a second) the next picture tells whether the person
-# is still there, and with a picture that stays for long that is not known.
+# Seconds that a picture stays at the usual rate (5 a second), and the most that count of one that stays longer: after
+# that, it is not known whether the person is still there.
 USUAL_SHOWN, MOST_SHOWN = 0.2, 2.0
 # Log odds against "off screen" before any evidence: of the only visible person, of each of several, and of a person who
 # is not visible.

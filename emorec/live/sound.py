@@ -11,7 +11,7 @@ import numpy as np
 from emorec.media.resample import Resampler
 
 GAP = 0.25  # seconds by which the time of a block of sound may differ from the end of the one before it
-SETTLE = 1.0  # seconds for which blocks without a time may seem to begin too early, and for which late ones may come
+SETTLE = 1.0  # seconds that blocks without a time may seem too early, and that held blocks wait for the next one
 FASTER = 1.5  # times real time; sound that was recorded while a program stalled comes at least this fast
 MOST_HELD = 60.0  # seconds of sound that are held
 

@@ -17,7 +17,9 @@ CUT_TOLERANCE = 1.0  # seconds that may be missing of the duration that the cont
 
 CUT_SHARE = 0.1  # of the size that a header states, which may be missing
 
-JUMP = 1.0  # seconds; a time this much after the next one is invalid, one this much before is a jump back
+# Seconds: a time that is later than the next one by more is invalid; one that is earlier than the last by more jumps
+# back.
+JUMP = 1.0
 
 
 MAX_IDLE_PACKETS = 20_000  # packets in a row that may come without a later time than those before
