@@ -94,7 +94,7 @@ def _write_or_print(
 
     if len(features.persons) > 1:
         write = functools.partial(result_files.write_people, loaded, features, NOBODY, None)
-        writers = writers | {".people.json": write}
+        writers = writers | {result_files.PEOPLE: write}
     # Every session has results of its own. The suffix is not part of their name, see ``names.claim``.
     result_files.write_and_print(f"live {time.time()}", Path(f"{options.save}.live"), result, writers, options, None)
 

@@ -127,7 +127,7 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     _add_model(image)
 
     live = subparsers.add_parser("live", help="read the webcam and the microphone of this machine until Ctrl-C")
-    live.set_defaults(run=commands["live"], json=False, save_plot=None, locale="en")
+    live.set_defaults(run=commands["live"], json=False, save_plot=None, locale="en", blur=False)
     _add_devices(live)
     _add_live_inference(live)
     _add_model(live)

@@ -250,4 +250,5 @@ def _reason(error: BaseException) -> str:
     kind, _, rest = words.partition(": ")
     words = rest if kind.endswith("Error") else words
     lines = [" ".join(line.split()).rstrip(".!?") for line in words.splitlines()]
-    return "; ".join(line for line in lines if line).replace("; Did you mean ", "; perhaps you mean ")
+    sentence = "; ".join(line for line in lines if line).replace("; Did you mean ", "; perhaps you mean ")
+    return sentence.replace(":; ", ": ")  # a line that announces the next ones

@@ -73,9 +73,8 @@ class Service:
         self.presence = Presence()
         self.open_pages = OpenPages(self.browsers, self.presence)
         self.shelf = Shelf(library) if library else None
-        self.forget_page: Callable[[str], None] = lambda session: (
-            None
-        )  # forgets Gradio's states of a page; set by the page
+        # Forgets what Gradio keeps for a page; set by the page.
+        self.forget_page: Callable[[str], None] = lambda session: None
         self.shared_cache = settings.shared_store(public=public)
         sweeping.end_idle_regularly(self)
 

@@ -20,7 +20,7 @@ from emorec.timeline import Timeline
 from support import factories
 
 
-def read_rows(*names, probability=0.9):
+def probabilities_of(*names, probability=0.9):
     """Probabilities of rows that name these emotions; None has no evidence."""
     out = np.full((len(names), 7), (1 - probability) / 6)
     for row, name in enumerate(names):
@@ -31,7 +31,7 @@ def read_rows(*names, probability=0.9):
 
 
 def timeline(*names, **columns):
-    return Timeline.of(factories.timeline(read_rows(*names), **columns))
+    return Timeline.of(factories.timeline(probabilities_of(*names), **columns))
 
 
 def written(folder, rows, name="labels.csv", header="start,end,label"):
@@ -71,9 +71,8 @@ def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
     found = emorec.compare(result, written(tmp_path, [(0, 2, "happiness"), (2, 4, "rage"), (4, 5, "contempt")]))
     assert (found.labelled_seconds, found.compared_seconds, found.seconds) == (4.0, 3.0, 6.0)
     assert found.compared_share == 0.75
-    assert "3.0 s of these (75%) have an emotion in the result." in text.comparison_text(
-        found
-    )  # also from their neighbours
+    told = text.comparison_text(found)
+    assert "3.0 s of these (75%) have an emotion in the result." in told  # also from their neighbours
     assert found.every.confusion[EMOTIONS.index("happy"), EMOTIONS.index("sad")] == 1
     assert found.every.confusion.sum() == found.every.rows == 3
     assert found.every.recall["happy"].value == 0.5 and found.every.recall["neutral"].value is None
@@ -81,7 +80,7 @@ def test_only_rows_with_evidence_and_a_label_are_compared(tmp_path):
 
 
 def test_unsure_rows_count_with_all_and_not_with_the_sure_ones(tmp_path):
-    probabilities = np.concatenate([read_rows("happy", "sad"), read_rows("sad", probability=0.3)])
+    probabilities = np.concatenate([probabilities_of("happy", "sad"), probabilities_of("sad", probability=0.3)])
     found = emorec.compare(factories.timeline(probabilities), written(tmp_path, [(0, 1, "happy"), (1, 3, "sad")]))
     assert (found.every.rows, found.sure.rows) == (3, 2)
 
@@ -596,8 +595,8 @@ def test_the_chart_shows_labels_and_result_of_each_person(tmp_path):
 
 
 def test_the_chart_hatches_what_is_unsure_of_the_result_alone(tmp_path):
-    rows = read_rows("happy", "happy", "happy", "happy")
-    rows[2:] = read_rows("happy", "happy", probability=0.3)
+    rows = probabilities_of("happy", "happy", "happy", "happy")
+    rows[2:] = probabilities_of("happy", "happy", probability=0.3)
     result = Timeline.of(factories.timeline(rows))
     found = emorec.compare(result, written(tmp_path, [(0, 4, "happy")]))
     lanes = found.plot().to_dict()["vconcat"][0]

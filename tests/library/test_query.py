@@ -136,7 +136,9 @@ def test_a_wrong_query_is_told_in_the_words_of_duckdb(made):
             found.query("selekt 1")
         with pytest.raises(EmorecError) as raised:
             found.query("select * from windws")
-    assert str(raised.value).endswith('Table with name windws does not exist; perhaps you mean "windows".')
+        assert str(raised.value).endswith('Table with name windws does not exist; perhaps you mean "windows".')
+        with pytest.raises(EmorecError, match=r"type casts; Candidate functions: sum\(.*[^.]\.$"):
+            found.query("select sum(item) from windows")
 
 
 def test_the_files_are_not_searched_for_damage_if_the_query_is_wrong(made, monkeypatch):

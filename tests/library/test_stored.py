@@ -255,9 +255,8 @@ def test_analyses_are_found_by_name_emotion_and_date_and_sorted(tmp_path):
     for share in (0.05, 0.04):
         figures = dataclasses.replace(entries[0].figures, shares={"sad": 0.9, "happy": share})
         one = dataclasses.replace(entries[0], figures=figures)
-        assert search_entries([one], "happy", "name") == (
-            [one] if share >= 0.05 else []
-        )  # not only the most common emotion
+        # Not only the most common emotion is found.
+        assert search_entries([one], "happy", "name") == ([one] if share >= 0.05 else [])
         assert search_entries([one], "sad ANNA", "name") == [one] and search_entries([one], "fear", "name") == []
     little = dataclasses.replace(entries[0], figures=dataclasses.replace(entries[0].figures, shares={"fear": 0.03}))
     assert search_entries([little], "fear", "name") == [little]  # its line names it

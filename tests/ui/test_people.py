@@ -148,9 +148,8 @@ def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
     assert "value" not in other and stretches["value"] == [stretch] and name == gr.skip()
     *_, other, stretches, _, _ = handlers.show(two(), PeopleEdits(), 0, None, [stretch], SHOWN)
     assert "value" not in other and "value" not in stretches  # whatever the visitor may have chosen meanwhile stays
-    *_, other, stretches, _, _ = handlers.show(
-        two(), PeopleEdits(), 7, 1, [stretch], SHOWN
-    )  # somebody else is chosen now
+    # Somebody else is chosen now.
+    *_, other, stretches, _, _ = handlers.show(two(), PeopleEdits(), 7, 1, [stretch], SHOWN)
     assert other["value"] is None and stretches["value"] == []
     assert handlers.show(two(), PeopleEdits(), 0, 9, shown=SHOWN)[3]["value"] is None
 

@@ -36,9 +36,8 @@ class JobHandlers:
 
     def __init__(self, service: Service):
         self.service = service
-        self.ending: dict[
-            str, Job
-        ] = {}  # by session; jobs that have ended or were stopped and may still store features
+        # By session, jobs that have ended or were stopped, and may still store features.
+        self.ending: dict[str, Job] = {}
 
     def choose_file(self, file: dict | None, source: str, analysis: Analysis, request: gr.Request) -> tuple:
         """A file was chosen in the component ``source``, or removed there: show it instead of the last analysis.

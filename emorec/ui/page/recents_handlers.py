@@ -59,11 +59,8 @@ class RecentsHandlers:
                 words = fragments.progress("Finding the analysis again …")
                 shown = analysis, new_revision(), player, words, *buttons(running=True)
                 break
-        return (
-            recents.answer("0", session),
-            *shown,
-            *self.both(request),
-        )  # not earlier, because the lists are those of the browser
+        # The lists are those of the browser, which is not known before ``enter``.
+        return recents.answer("0", session), *shown, *self.both(request)
 
     def listed(self, request: gr.Request) -> str:
         """The list of recent analyses."""
@@ -158,9 +155,8 @@ class RecentsHandlers:
         controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
         person = gr.update(choices=[ANYONE], value=ANYONE[1])
         if item and item.choices:
-            (*controls, person), _ = stored_choices.control_updates(
-                item.choices.inference, features
-            )  # the page offers all of them
+            # Without the sentences, because the choices were made on the page, which offers all of them.
+            (*controls, person), _ = stored_choices.control_updates(item.choices.inference, features)
         return (
             opened,
             new_revision(),

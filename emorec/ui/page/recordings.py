@@ -25,12 +25,15 @@ PICK = """<div class="pick"><button type="button" data-pick="files">Several file
 <input type="file" webkitdirectory hidden tabindex="-1" aria-label="A folder">
 <p class="caption sending" role="status"></p></div>"""
 # Columns of the table of all recordings as a CSV file.
-SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence", "by_prior")
+SHARES = ("unsure", *DIMENSIONS, "known", "face", "speech", "confidence")
 HOW = "made_with"  # the column with the choices of a recording
-COLUMNS = ("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES, "too_little", HOW)
-SHOWN_FROM = (
-    0.1  # share of the time with evidence from which on the list says that it is unsure, or decided by the prior
+# HOW is always last; new columns come before it, so that the others keep their places.
+COLUMNS = (
+    *("recording", "state", "problem", "duration", "persons", "dominant", *EMOTIONS, *SHARES),
+    *("too_little", "by_prior", HOW),
 )
+# Share of the time with evidence from which on the list says that it is unsure, or decided by the prior.
+SHOWN_FROM = 0.1
 MIXED = "made with different choices, which the last column names"
 TOO_LITTLE = "too little to tell"
 TICK = 1.0  # seconds between two updates of the list
@@ -199,7 +202,7 @@ def values(item: Item) -> dict[str, Any]:
     row |= {"persons": figures.persons if figures.has_faces else None}
     row |= {name: round(summary.shares[name], 4) for name in EMOTIONS if name in summary.shares}
     row |= {"too_little": summary.too_little, HOW: figures.how}
-    shown = {name: getattr(summary, name) for name in SHARES}
+    shown = {name: getattr(summary, name) for name in (*SHARES, "by_prior")}
     if not summary.shares:
         shown |= {"unsure": None, "by_prior": None}
     if not figures.has_faces:

@@ -174,10 +174,8 @@ class Batch:
                     item.state, item.cancelled, item.share = WAITING, False, None
             if self._thread is not None:
                 return True
-            self._work, self._stopping = (
-                work,
-                threading.Event(),
-            )  # ``go_on`` uses it again for recordings that are added later
+            # ``go_on`` uses the work again for recordings that are added later.
+            self._work, self._stopping = work, threading.Event()
             return self._begin(work)
 
     def forget_work(self) -> None:
