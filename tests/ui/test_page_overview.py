@@ -41,7 +41,7 @@ TURN = f"""() => new Promise((done) => {{
   turn();
 }})"""
 
-# Where the element that clips the marks of a stretched chart has its edges on the screen, and where the frame has its own.
+# The edges on the screen of the element that clips the marks of a stretched chart, and those of the frame.
 CLIPPED = """() => {
   window.emorecView.stretch([30, 60]);
   const mark = document.querySelector("#timeline svg.marks [style*=scaleX]");
