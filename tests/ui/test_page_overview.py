@@ -41,6 +41,19 @@ TURN = f"""() => new Promise((done) => {{
   turn();
 }})"""
 
+# The edges on the screen of the element that clips the marks of a stretched chart, and those of the frame.
+CLIPPED = """() => {
+  window.emorecView.stretch([30, 60]);
+  const mark = document.querySelector("#timeline svg.marks [style*=scaleX]");
+  const name = mark.style.clipPath.match(/^url\\("#(.+)"\\)$/)?.[1];
+  const box = name && document.querySelector(`#timeline svg.marks clipPath#${name} rect`).getBBox();
+  const edge = (x) => box && new DOMPoint(x, 0).matrixTransform(mark.getScreenCTM()).x;
+  const frame = window.emorecFrame().getBoundingClientRect();
+  const edges = { left: edge(box?.x), right: edge(box?.x + box?.width), frame: [frame.left, frame.right] };
+  window.emorecView.stretch([0, 90]);
+  return edges;
+}"""
+
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
@@ -249,6 +262,13 @@ def test_while_the_wheel_turns_the_chart_is_stretched_and_once_it_rests_another_
     page.wait_for_function(f"{CHART}.times === 'visible'")
     assert part(page) == pytest.approx([begin, end], abs=0.01)
     assert page.locator("#timeline svg.marks [style*=scaleX]").count() == 0
+
+
+def test_what_is_beside_the_shown_part_is_clipped_by_an_element_that_is_stretched_too(page):
+    whole(page)
+    edges = page.evaluate(CLIPPED)  # WebKit draws nothing of a stretched chart that a shape of CSS clips
+    assert edges["left"] == pytest.approx(edges["frame"][0], abs=2)
+    assert edges["right"] == pytest.approx(edges["frame"][1], abs=2)
 
 
 def test_a_chart_that_is_where_it_was_is_as_it_was(page):

@@ -121,6 +121,16 @@ def test_the_fields_of_the_sheet_show_their_numbers(narrow):
     narrow.keyboard.press("Escape")
 
 
+def test_choices_for_which_the_sheet_is_too_short_are_below_and_not_beside_it(narrow):
+    narrow.get_by_role("button", name="Choices", exact=True).tap()
+    # WebKit makes the form no taller than the sheet; here it is made so.
+    narrow.eval_on_selector("#panel > .form", "form => form.style.maxHeight = '300px'")
+    right = narrow.eval_on_selector("#baseline", "choice => choice.getBoundingClientRect().right")
+    narrow.eval_on_selector("#panel > .form", "form => form.style.maxHeight = ''")
+    assert right <= NARROW["width"]
+    narrow.keyboard.press("Escape")
+
+
 def test_both_fusions_have_a_line_of_advice_and_one_is_recommended(wide):
     words = wide.inner_text("#fusion")
     assert "Late (recommended)" in words

@@ -127,6 +127,18 @@
     document.getElementById(field.getAttribute("aria-controls"))?.setAttribute("tabindex", "-1");
   }, true);
 
+  // After a choice Gradio takes the focus from the field. The next Tab would then go on from the top of the page in WebKit,
+  // and to the same field again in Firefox.
+  let chosenIn = null;
+  document.addEventListener("focusin", () => { chosenIn = null; });
+  document.addEventListener("pointerdown", () => { chosenIn = null; }, true);
+  document.addEventListener("focusout", (event) => {
+    chosenIn = event.target.matches("[role=combobox]") && !event.relatedTarget ? event.target : null;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Tab" && document.activeElement === document.body) chosenIn?.focus({ preventScroll: true });
+  }, true);
+
   playhead.addEventListener("keydown", (event) => {
     const media = player(), step = Number(summary()?.step) || 1;
     const moves = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step,
