@@ -28,8 +28,10 @@ def wide(chromium, page_server, recording):
 
 @pytest.fixture(scope="module")
 def narrow(chromium, page_server, recording):
-    with visiting(chromium, page_server, viewport=NARROW, has_touch=True) as page:
+    with visiting(chromium, page_server, viewport=NARROW, has_touch=True, reduced_motion="reduce") as page:
         analyze(page, recording)
+        # The page scrolls to the progress 600 ms after the click on Analyze, perhaps after the end of the analysis.
+        page.evaluate("new Promise((done) => setTimeout(done, 700))")
         yield page
 
 

@@ -22,6 +22,7 @@ from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
 from emorec.ui.service import CHANGED, NOT_UPLOADED, Service
 from emorec.ui.sessions.files import KEEP
 from support import factories
+from support.page_process import free_port
 from support.waiting import until
 
 PATIENCE = 20  # seconds
@@ -185,6 +186,7 @@ def served(folder):
         quiet=True,
         prevent_thread_lock=True,
         server_name="127.0.0.1",
+        server_port=free_port(),  # Gradio's search could take the one that another process is about to take
         ssr_mode=False,
         app_kwargs={"middleware": middleware},
     )
