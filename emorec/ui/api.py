@@ -212,6 +212,7 @@ class Page(gr.Blocks):
     """
 
     service: Service
+    script: str  # of the browser, for ``launch``
 
     def validate_inputs(self, block_fn: Any, inputs: list) -> None:
         """Correct ``inputs`` in place, then check that none is missing."""

@@ -127,7 +127,7 @@ def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSe
             auth=login.password_checker(*server_settings.auth) if server_settings.auth else None,
             theme=layout.THEME,
             css=layout.CSS,
-            js=layout.JS,
+            js=page.script,
             max_file_size=server_settings.upload_limit,
             share=share,
             quiet=True,

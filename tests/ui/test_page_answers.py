@@ -1,27 +1,40 @@
 """Each event of the page is answered, also if the page hears late that its stream of answers has ended."""
 
 import json
+import re
+from collections import Counter
 from urllib.parse import urlparse
 
 import pytest
 
-from emorec.ui.page.layout import ASSETS
-from support import late_ends
+from emorec.analyzer import Analyzer
+from emorec.ui.page import layout
+from emorec.ui.page.downloads import DOWNLOADS
+from support import factories, late_ends
 from support.pages import finished, set_number, visiting
 
 # A server whose streams are written by the test, and a client that reads one stream as Gradio's does.
 SERVER = """
   window.streams = [];
+  window.joined = [];
   window.fetch = async (resource, options) => {
     const path = new URL(resource.url ?? resource, location.href).pathname;
-    if (path.endsWith("/queue/join")) return Response.json({ event_id: options.body });
+    if (path.endsWith("/queue/join")) {
+      const { id, fn_index } = JSON.parse(options.body);
+      joined.push(id);
+      if (fn_index === 99) throw new Error("no connection");
+      return Response.json({ event_id: id });
+    }
     const body = new ReadableStream({ start: (controller) => window.streams.push(controller) });
     return new Response(body);
   };
 """
 CLIENT = """
   window.told = [];
-  window.join = async (event) => (await fetch("http://here/queue/join", { method: "POST", body: event })).json();
+  window.join = async (id, fn_index = 0) => {
+    const body = JSON.stringify({ id, fn_index });
+    return (await fetch("http://here/queue/join", { method: "POST", body })).json();
+  };
   window.open_ = async () => {
     const controller = new AbortController();
     const response = await fetch(new Request("http://here/queue/data", { signal: controller.signal }));
@@ -36,13 +49,16 @@ CLIENT = """
   };
 """
 
+IN_ORDER = [7, 8, 99]
+
 
 @pytest.fixture
 def page(chromium):
     """An empty page with the script, and functions of the server and the client."""
     context = chromium.new_context()
     page = context.new_page()
-    for script in (SERVER, f"({(ASSETS / 'answers.js').read_text(encoding='utf-8')})()", CLIENT):
+    answers = (layout.ASSETS / "answers.js").read_text(encoding="utf-8")
+    for script in (SERVER, f"({answers})({json.dumps(IN_ORDER)})", CLIENT):
         page.evaluate(f"() => {{{script}}}")
     yield page
     context.close()
@@ -55,6 +71,16 @@ def settle(page):
 
 def join(page, event):
     page.evaluate("event => join(event)", event)
+
+
+def join_in_order(page, event, number=IN_ORDER[0]):
+    """Send an event that is sent in turn; it may have to wait."""
+    page.evaluate("([event, number]) => { join(event, number).catch(() => {}); }", [event, number])
+    settle(page)
+
+
+def joined(page):
+    return page.evaluate("joined.join('')")
 
 
 def open_stream(page):
@@ -153,3 +179,50 @@ def test_a_client_hears_of_an_event_after_it_has_heard_of_the_end(page):
     assert told(page) == []
     page.evaluate("abort()")
     page.wait_for_function("told.includes('b')")
+
+
+def test_an_edit_and_a_download_are_sent_in_turn_and_other_events_at_once(page):
+    for event, number in (("a", 7), ("b", 8), ("c", 7)):
+        join_in_order(page, event, number)
+    join(page, "x")
+    assert joined(page) == "ax"
+    open_stream(page)
+    say(page, 0, "process_starts", "a")
+    assert joined(page) == "ax"
+    say(page, 0, "process_completed", "x")
+    assert joined(page) == "ax"
+    say(page, 0, "process_completed", "a")
+    assert joined(page) == "axb"
+    say(page, 0, "process_completed", "b")
+    assert joined(page) == "axbc"
+    say(page, 0, "process_completed", "c")
+    join_in_order(page, "d")
+    assert joined(page) == "axbcd"
+
+
+def test_an_edit_that_could_not_be_sent_or_was_forgotten_does_not_hold_up_the_next_one(page):
+    join_in_order(page, "a", 99)
+    join_in_order(page, "b")
+    join_in_order(page, "c")
+    assert joined(page) == "ab"
+    open_stream(page)
+    say(page, 0, "heartbeat")
+    assert joined(page) == "abc"
+
+
+def test_an_edit_waits_only_so_long_for_the_answer_to_the_one_before(page):
+    page.clock.install()
+    page.evaluate("() => { join('a', 7); join('b', 7); }")
+    page.clock.run_for(9_000)
+    assert joined(page) == "a"
+    page.clock.run_for(2_000)
+    assert joined(page) == "ab"
+
+
+def test_edits_and_downloads_are_among_the_events_that_are_sent_in_turn():
+    page = layout.build(Analyzer(factories.checkpoint(), None))
+    numbers = json.loads(re.search(r"\}\s*\)\((\[\d[\d, ]*\])\);", page.script).group(1))
+    sent = Counter(page.fns[number].name for number in numbers)
+    assert {"rename", "join", "divide", "reset", "load", "remove", "restore", "save"} <= sent.keys()
+    assert sent["timeline"] == len(DOWNLOADS) + 4  # with the chosen one, the mean around markers, and two videos
+    assert not {"draw", "run", "resume"} & sent.keys()  # these may take long

@@ -6,6 +6,7 @@ changes, so a choice takes effect at once, while the extraction is running and a
 """
 
 import functools
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,8 +98,7 @@ SCRIPT_FILES = (
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
 COMMENTS = re.compile(r"^\s*//.*\n", re.MULTILINE)  # lines with a comment alone, which the browser does not need
-SCRIPTS = "".join(f"({COMMENTS.sub('', (ASSETS / name).read_text(encoding='utf-8'))})();" for name in SCRIPT_FILES)
-JS = f"() => {{{SCRIPTS}}}"
+SCRIPTS = {name: COMMENTS.sub("", (ASSETS / name).read_text(encoding="utf-8")) for name in SCRIPT_FILES}
 
 
 def build(
@@ -148,10 +148,33 @@ def build(
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
         api.add_endpoints(service)
+        edits = {session.edited._id, session.marked._id}
     page.service, service.forget_page = service, page.forget
+    page.script = page_script(events_in_order(page, edits))
     page.queue(max_size=MAX_EVENTS)
     page._queue.sleep_when_free = QUEUE_SLEEP  # Gradio has no public setting for it
     return page
+
+
+def events_in_order(page: gr.Blocks, states: set[int]) -> list[int]:
+    """The numbers of the events that write one of these states, or that a click calls with one of them.
+
+    The browser sends them one after the other, so that a download has the edits that were made before the click.
+    """
+    found = []
+    for number, event in page.fns.items():
+        clicked = any(trigger == "click" for _, trigger in event.targets)
+        concerned = [*event.outputs, *(event.inputs if clicked else ())]
+        if states & {block._id for block in concerned}:
+            found.append(number)
+    return found
+
+
+def page_script(in_order: list[int]) -> str:
+    """All scripts of the page as a JavaScript function; ``in_order`` are the events that answers.js sends in turn."""
+    arguments = {"answers.js": json.dumps(in_order)}
+    calls = (f"({script})({arguments.get(name, '')});" for name, script in SCRIPTS.items())
+    return f"() => {{{''.join(calls)}}}"
 
 
 def _components(analyzer: Analyzer, service: Service, example: Path | None) -> SimpleNamespace:

@@ -6,10 +6,17 @@
 //
 // If a connection breaks while a stream is opened, the browser opens it again by itself, but the server has already
 // forgotten the events. This script then answers that they have failed, because the page would wait for them for ever.
-() => {
+//
+// Gradio's server handles the events of a page side by side: a download could be written without the name that was given
+// in the same moment, and of two edits of persons one could be lost. The events whose numbers are in ``inOrder`` are
+// therefore sent one after the other, each when the one before it is answered.
+(inOrder = []) => {
   const plain = window.fetch, JOIN = "/queue/join", DATA = "/queue/data", AT_MOST = 1000; // ms
+  const PATIENCE = 10000; // ms that an event waits for the one before it
   const FAILED = "The connection broke, and the last action may have had no effect; try it again.";
   const missing = new Set(); // events without an answer so far
+  const waiting = new Map(); // of the events in order that are not answered: what lets the next one go
+  let latest; // a promise: the latest event in order is answered
   const early = new Set(); // events whose answer came before the client learns of them
   let ended; // a promise: the client has learned of the end
 
@@ -25,6 +32,12 @@
     } catch {
       return {};
     }
+  };
+
+  const answered = (event) => {
+    waiting.get(event)?.();
+    waiting.delete(event);
+    return missing.delete(event);
   };
 
   const heard = (signal) => new Promise((resolve) => {
@@ -57,9 +70,9 @@
       for await (const message of messages(response)) {
         const { msg, event_id: event } = parsed(message);
         unknown.delete(event);
-        if (msg === "process_completed" && !missing.delete(event)) early.add(event);
+        if (msg === "process_completed" && !answered(event)) early.add(event);
         if (msg === "heartbeat" || msg === "close_stream") {
-          const failed = [...unknown].filter((each) => missing.delete(each));
+          const failed = [...unknown].filter(answered);
           for (const [place, each] of failed.entries()) yield failure(each, place === 0);
           unknown.clear();
         }
@@ -74,12 +87,28 @@
     }
   }
 
+  // Waits for the event in order that came before; returns the function that lets the next one go.
+  const turn = async () => {
+    const before = latest;
+    let done;
+    latest = new Promise((resolve) => { done = resolve; });
+    await Promise.race([before, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+    return done;
+  };
+
   const joining = async (resource, options) => {
-    const response = await plain(resource, options);
-    const { event_id: event } = await response.clone().json().catch(() => ({}));
-    if (event && !early.delete(event)) missing.add(event);
-    await ended;
-    return response;
+    const done = inOrder.includes(parsed(options.body).fn_index) ? await turn() : () => {};
+    let event;
+    try {
+      const response = await plain(resource, options);
+      event = (await response.clone().json().catch(() => ({}))).event_id;
+      if (event && !early.delete(event)) missing.add(event);
+      await ended;
+      return response;
+    } finally {
+      if (missing.has(event)) waiting.set(event, done);
+      else done();
+    }
   };
 
   const streaming = async (request) => {
