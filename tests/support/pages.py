@@ -99,6 +99,17 @@ def set_number(page, label, value):
     raise AssertionError(f"{label} does not become {value}")
 
 
+def give_name(page, name):
+    """Name the chosen person; before Enter, type until it stays, as in ``set_number``."""
+    field = page.get_by_label("Name")
+    for _ in range(10):
+        field.fill(name)
+        page.wait_for_timeout(100)
+        if field.input_value() == name:
+            return field.press("Enter")
+    raise AssertionError(f"the name does not become {name}")
+
+
 def download(page, kind):
     """Name and content of the file that a button downloads."""
     with page.expect_download() as caught:

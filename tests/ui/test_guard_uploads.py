@@ -127,6 +127,7 @@ def test_all_uploads_together_have_a_quota(served, client):
     sent = client.post(f"{API}/upload", files={"files": ("a.mp4", b"y" * 1_900_000)})
     assert sent.status_code == 507 and sent.text.startswith("There is no room") and sent.text.endswith(".")
     assert upload(client, b"small")
+    assert wait_for(lambda: not served.guard.uploads.active)
     with begun(served, length=500_000), begun(served, length=500_000):
         assert wait_for(lambda: served.guard.uploads.active == 2)
         sent = client.post(f"{API}/upload", files={"files": ("a.mp4", b"z" * 900_000)})

@@ -28,7 +28,7 @@ from emorec.ui.sessions.batch import DONE
 from emorec.ui.sessions.memory import NO_EDITS, Edits
 from emorec.ui.sessions.recents import Recent
 from support import factories, two_people
-from support.pages import analyze, await_cards, visiting
+from support.pages import analyze, await_cards, give_name, visiting
 from support.small_page import wait_for
 
 ONE, OTHER = (SimpleNamespace(session_hash=name, client=SimpleNamespace(host="127.0.0.1")) for name in "ab")
@@ -89,7 +89,7 @@ def written(item):
 
 
 def test_names_and_markers_are_there_when_the_recording_is_opened_again_by_the_same_browser(lists, service, shown):
-    kept = KeptEdits(service, lists.recordings)
+    kept = KeptEdits(service, lists)
     assert opened(lists, ONE) == ("person 0", [])
     keep(kept, shown, ONE, ANNA, LOOK)
     assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
@@ -106,11 +106,11 @@ def test_what_was_said_is_deleted_with_the_analysis(lists, service, shown, monke
     monkeypatch.setattr(Analyzer, "forget_key", lambda *given: True)
     for delete in ("forget r #1", "forget-all #1"):
         service.memory._recents.add(service.browsers.owner("a"), replace(service.memory.recent_analyses("b")[0]))
-        keep(KeptEdits(service, lists.recordings), shown, ONE, ANNA, LOOK)
+        keep(KeptEdits(service, lists), shown, ONE, ANNA, LOOK)
         assert service.memory.edits("a", "k") != NO_EDITS
         lists.do(delete, Analysis(), ONE)
         assert service.memory.edits("a", "k") == NO_EDITS
-    keep(KeptEdits(service, lists.recordings), shown, ONE, ANNA, LOOK)  # on another page that still shows it
+    keep(KeptEdits(service, lists), shown, ONE, ANNA, LOOK)  # on another page that still shows it
     assert service.memory.edits("a", "k") == NO_EDITS
 
 
@@ -118,7 +118,7 @@ def test_the_results_of_the_list_follow_what_is_said(lists, service, shown, tmp_
     (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
     assert item.result.persons == 2
     everybody = PeopleEdits("x", People((Person(number=0, name="Anna"), Person(number=1, name="Eva"))))
-    listed = keep(KeptEdits(service, lists.recordings), shown, ONE, everybody, LOOK)
+    listed = keep(KeptEdits(service, lists), shown, ONE, everybody, LOOK)
     assert len(listed) == LIST and "a.mp4" in listed[0]
     with item.result.files["csv"].open() as file:
         assert {row["name"] for row in csv.DictReader(file)} == {"Anna", "Eva"}
@@ -126,7 +126,7 @@ def test_the_results_of_the_list_follow_what_is_said(lists, service, shown, tmp_
 
 
 def test_two_pages_of_a_browser_keep_what_the_other_says(lists, service, shown):
-    kept, other = KeptEdits(service, lists.recordings), replace(shown, id="y")
+    kept, other = KeptEdits(service, lists), replace(shown, id="y")
     keep(kept, shown, ONE, edited=ANNA)
     keep(kept, other, ONE, marked=PageMarkers("y", LOOK.markers))  # its persons were opened before Anna had a name
     assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
@@ -148,7 +148,7 @@ def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
 
 
 def test_what_was_said_stays_when_the_recording_is_analysed_with_other_choices(lists, service, shown):
-    kept, recent = KeptEdits(service, lists.recordings), service.memory.recent_analyses("a")[0]
+    kept, recent = KeptEdits(service, lists), service.memory.recent_analyses("a")[0]
     service.memory._recents.add(service.browsers.owner("a"), replace(recent, key="l", id="s"))
     other = replace(shown, features=replace(shown.features, key="l"), id="old")
     keep(kept, other, ONE, PeopleEdits("old", EVA.people), PageMarkers("old", LOOK.markers))
@@ -167,7 +167,7 @@ def test_what_was_said_stays_when_the_recording_is_analysed_with_other_choices(l
 
 
 def test_a_part_of_a_recording_does_not_replace_the_results_of_all_of_it(lists, service, shown, tmp_path):
-    kept, (item,) = KeptEdits(service, lists.recordings), in_list(lists, shown.features, tmp_path / "out", "a.mp4")
+    kept, (item,) = KeptEdits(service, lists), in_list(lists, shown.features, tmp_path / "out", "a.mp4")
     before = item.result
     part = replace(shown, features=replace(shown.features, complete=False), running=True)
     assert keep(kept, part, ONE, edited=ANNA) == (gr.skip(),) * LIST and item.result is before
@@ -181,7 +181,7 @@ def test_results_of_one_content_under_two_names_keep_their_names(lists, service,
     recent = service.memory.recent_analyses("a")[0]
     service.memory._recents.add(service.browsers.owner("a"), replace(recent, name="b.mp4", id="r2"))
     items = in_list(lists, shown.features, tmp_path / "out", "a.mp4", "b.mp4")
-    keep(KeptEdits(service, lists.recordings), shown, ONE, edited=ANNA)
+    keep(KeptEdits(service, lists), shown, ONE, edited=ANNA)
     assert [written(item)["media"]["name"] for item in items] == ["a.mp4", "b.mp4"]
     assert [written(item)["people"][0]["name"] for item in items] == ["Anna", "Anna"]
 
@@ -204,7 +204,7 @@ def test_results_that_are_written_anew_are_deleted_too(lists, service, shown, mo
         return infer(*given, **choices)
 
     monkeypatch.setattr(figures, "infer", slow)
-    keep(KeptEdits(service, lists.recordings), shown, ONE, edited=ANNA)
+    keep(KeptEdits(service, lists), shown, ONE, edited=ANNA)
     deletion.join()
     assert len(items) == 2 and len(calls) == 1 and not folder.exists()
 
@@ -229,8 +229,7 @@ def test_a_name_is_there_when_another_recording_was_opened_between(chromium, pag
         analyze(page, tmp_path / names[0])
         page.click("#people > button")
         await_cards(page, "person 0", "person 1")
-        page.get_by_label("Name").fill("Anna")
-        page.get_by_label("Name").press("Enter")
+        give_name(page, "Anna")
         await_cards(page, "Anna", "person 1")
         for again in (names[1], names[0]):
             page.get_by_label("Clear", exact=True).click()

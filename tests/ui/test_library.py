@@ -277,7 +277,9 @@ def test_a_report_of_other_weights_claims_nothing_measured_of_those_of_the_page(
     rows.choices["fingerprint"] = analysed[0].model.fingerprint if own else "of others"
     handlers, analysis = ResultHandlers(Service(analysed[0])), Analysis(title="voice", rows=rows)
     page = handlers.draw_rows(analysis, rows, "stacked", "", False, False)[-1]
-    file = handlers.download("report", analysis, "", rows, "", False, PeopleEdits(), SimpleNamespace(session_hash="a"))
+    file = handlers.download(
+        "report", analysis, "", "", False, PeopleEdits(), timeline=rows, request=SimpleNamespace(session_hash="a")
+    )
     report = Path(file).read_text(encoding="utf-8")
     assert ("Tested on people" in page) == ("Tested on people" in report) == ("cannot tell" in report) == own
     assert (trust.UNKNOWN in report) != own

@@ -15,7 +15,7 @@ from emorec.ui.page.analysis import Analysis, person_choices
 from emorec.ui.page.people_handlers import PeopleEdits, PeopleHandlers, Shown
 from emorec.ui.sessions.files import SessionFiles
 from support import factories, two_people
-from support.pages import analyze, await_cards, change, dismiss, download, set_number, toast, visiting
+from support.pages import analyze, await_cards, change, dismiss, download, give_name, set_number, toast, visiting
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,7 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
         await_cards(page, "person 0", "person 1")
         assert page.locator("#cards img").evaluate_all("all => all.every(one => one.naturalWidth === 64)")
 
-        page.get_by_label("Name").fill("Anna")
-        page.get_by_label("Name").press("Enter")
+        give_name(page, "Anna")
         content = download(page, "csv")[1].decode()  # in the same moment: it does not overtake the name
         assert "Anna" in {row["name"] for row in csv.DictReader(content.splitlines())}
         await_cards(page, "Anna", "person 1")

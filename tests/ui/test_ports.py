@@ -51,7 +51,7 @@ def test_what_goes_wrong_later_is_not_called_a_port_that_is_taken(monkeypatch, c
     def launch(**_):
         raise OSError("Cannot find empty port in range: 80-80. Pass the server_port parameter to launch().")
 
-    page = SimpleNamespace(service=None, launch=launch)
+    page = SimpleNamespace(service=None, launch=launch, script="")
     monkeypatch.setattr(layout, "build", lambda *_, **__: page)
     monkeypatch.setattr(app, "guard_options", lambda *_: SimpleNamespace(security_headers=SimpleNamespace()))
     monkeypatch.setattr(app, "app_options", lambda *_: {})

@@ -25,7 +25,7 @@ def page(chromium, page_server):
 
 def reload(page):
     page.reload()
-    page.wait_for_selector("#analyze")
+    page.wait_for_selector("#analyze", state="attached")  # hidden while recordings of a list are analysed
 
 
 def listed(page, count):

@@ -96,25 +96,28 @@ def given(tmp_path, monkeypatch):
         writings={},
     )
     analysis = Analysis(path=str(media), features=factories.observations(4.0))
-    timeline = factories.timeline(factories.probabilities(4))
-    return video.VideoHandlers(service), slow, [False, analysis, timeline, "", False, PeopleEdits(), REQUEST]
+    return video.VideoHandlers(service), slow, [False, analysis, "", False, PeopleEdits()]
+
+
+def write(handlers, page):
+    return handlers.write(*page, timeline=factories.timeline(factories.probabilities(4)), request=REQUEST)
 
 
 def test_it_says_how_far_it_is_and_can_be_stopped(given):
     handlers, slow, page = given
-    steps = handlers.write(*page)
+    steps = write(handlers, page)
     _, words, boxes, hidden, stop = next(steps)
     assert "Writing the video" in words and stop["visible"] and not (boxes["interactive"] or hidden["interactive"])
     slow.go.release(4)
     assert any("40%" in step[1] for step in steps)
     assert handlers.drawn(REQUEST) == gr.skip()  # another result: this video is still being written
-    assert next(handlers.write(*page))[1] == fragments.callout(video.RUNNING)
+    assert next(write(handlers, page))[1] == fragments.callout(video.RUNNING)
     handlers.stop(REQUEST)
     slow.go.release()
     file, words, boxes, _, stop = [*steps][-1]
     assert (file, words) == (None, fragments.callout(video.STOPPED)) and boxes["interactive"] and not stop["visible"]
     assert handlers.drawn(REQUEST) == ""
-    assert "Writing the video" in next(handlers.write(*page))[1]  # another one can begin
+    assert "Writing the video" in next(write(handlers, page))[1]  # another one can begin
 
 
 @pytest.mark.parametrize("written", [False, True])
@@ -126,7 +129,7 @@ def test_deletion_deletes_a_video_that_is_being_written(given, tmp_path, monkeyp
     )
     handlers.service = service = Service(Analyzer(factories.checkpoint(), None))
     service.browsers.enter("a", "a" * 64)
-    steps = handlers.write(*page)
+    steps = write(handlers, page)
     next(steps)
     until(lambda: slow.begun)
     writing = service.writings["a"]
@@ -141,7 +144,7 @@ def test_deletion_deletes_a_video_that_is_being_written(given, tmp_path, monkeyp
 
 def test_a_page_that_is_closed_stops_it(given):
     handlers, slow, page = given
-    steps = handlers.write(*page)
+    steps = write(handlers, page)
     next(steps)
     until(lambda: slow.begun)
     slow.go.release()
@@ -152,9 +155,10 @@ def test_a_page_that_is_closed_stops_it(given):
 def test_without_its_recording_there_is_no_video(given):
     handlers, _, page = given
     page[1] = replace(page[1], path=page[1].path + ".gone")
-    assert [step[1] for step in handlers.write(*page)] == [fragments.callout(video.GONE)]
+    assert [step[1] for step in write(handlers, page)] == [fragments.callout(video.GONE)]
     page[1] = Analysis()
-    assert [step[1] for step in handlers.write(*page)] == [fragments.callout(NOTHING_YET)]
+    nothing = handlers.write(*page, timeline=None, request=REQUEST)
+    assert [step[1] for step in nothing] == [fragments.callout(NOTHING_YET)]
 
 
 def test_the_shown_part_becomes_a_video_with_boxes_and_hidden_faces(chromium, page_server, tmp_path):

@@ -11,6 +11,7 @@ import gradio as gr
 
 from emorec.ui.page import recents
 from emorec.ui.page.handlers import FILE, JobHandlers
+from emorec.ui.page.kept_edits import KeptEdits
 from emorec.ui.page.recents import Lists
 from emorec.ui.page.result_handlers import ResultHandlers
 from emorec.ui.server.limits import ANALYSES
@@ -23,12 +24,14 @@ AT_ONCE: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "always_la
 
 
 def connect_inputs(
-    parts: SimpleNamespace, session: SimpleNamespace, jobs: JobHandlers, results: ResultHandlers, lists: Lists
-) -> Any:
-    """Connect the inputs, Analyze, Cancel and the deletion.
-
-    Returns the event after an analysis has ended and is in the list.
-    """
+    parts: SimpleNamespace,
+    session: SimpleNamespace,
+    jobs: JobHandlers,
+    results: ResultHandlers,
+    lists: Lists,
+    kept: KeptEdits,
+) -> None:
+    """Connect the inputs, Analyze, Cancel and the deletion."""
     inputs, choices, deletion = parts.inputs, parts.choices, parts.deletion
     for name, tab in inputs.tabs.items():
         # In the browser, because the answers of the server for two tabs could come in the wrong order.
@@ -80,9 +83,14 @@ def connect_inputs(
         **QUIET,
     )
     # ``then`` is called after every end of the job, also after it was cancelled.
-    ended = job.then(
-        jobs.finish, session.analysis, [session.analysis, parts.status, *buttons], concurrency_limit=None, **QUIET
-    ).then(lists.after_job, None, lists.components, concurrency_limit=None, **QUIET)
+    states = [session.edited, session.marked]
+    job.then(
+        kept.finish,
+        [session.analysis, *states],
+        [session.analysis, parts.status, *buttons, *states],
+        concurrency_limit=None,
+        **QUIET,
+    ).then(kept.after_job, session.analysis, lists.components, concurrency_limit=None, **QUIET)
     running = [job, lists.resumed]
     parts.cancel.click(
         jobs.cancel, None, [parts.status, parts.cancel], cancels=running, concurrency_limit=None, **QUIET
@@ -126,7 +134,6 @@ def connect_inputs(
     ).then(None, None, None, js=recents.DELETED, **QUIET).then(
         lists.show, None, lists.components, concurrency_limit=None, **QUIET
     )
-    return ended
 
 
 def _layout_of(tab: str) -> str:

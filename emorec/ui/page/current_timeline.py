@@ -1,6 +1,7 @@
 """The timeline that the page shows, from its features, its choices, and the visitor's names and markers."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,13 +39,15 @@ def infer_current(
 
 
 class CurrentTimeline:
-    """The handler that infers the timeline again before it is written to a file.
+    """Infers the timeline again for a handler that writes it to a file.
 
     The page may not have drawn the latest choices and edits yet.
     """
 
-    def __init__(self, service: Service):
+    def __init__(self, service: Service, parts: SimpleNamespace, session: SimpleNamespace):
         self.service = service
+        chosen = [getattr(parts.choices, name) for name in CHOICES]
+        self._inputs = [session.analysis, session.active, session.edited, session.marked, *chosen]
 
     def timeline(
         self, analysis: Analysis, active: str, edited: PeopleEdits, marked: PageMarkers, *choices: Any
@@ -57,10 +60,21 @@ class CurrentTimeline:
             self.service, analysis, features, active, marked, **dict(zip(CHOICES, choices, strict=True))
         )
 
-    def click_when_current(
-        self, button: gr.Button, parts: SimpleNamespace, session: SimpleNamespace, quiet: dict[str, Any]
-    ) -> Callable[..., Any]:
-        """A function that connects a handler to a click on a button, after ``session.timeline`` was made current."""
-        chosen = [getattr(parts.choices, name) for name in CHOICES]
-        shown = [session.analysis, session.active, session.edited, session.marked, *chosen]
-        return button.click(self.timeline, shown, session.timeline, concurrency_limit=None, **quiet).success
+    def on_click(
+        self, button: gr.Button, handler: Callable[..., Any], inputs: list[Any], outputs: Any, **settings: Any
+    ) -> Any:
+        """Call a handler with the values of ``inputs``, and the keywords ``timeline`` and ``request``, at a click.
+
+        Returns the event; ``settings`` are those of the event.
+        """
+        count = len(self._inputs)
+
+        def call(request: gr.Request, *values: Any) -> Any:
+            return handler(*values[count:], timeline=self.timeline(*values[:count]), request=request)
+
+        def call_generator(request: gr.Request, *values: Any) -> Iterator[Any]:
+            yield from call(request, *values)
+
+        called = call_generator if inspect.isgeneratorfunction(handler) else call
+        called.__name__ = handler.__name__
+        return button.click(called, [*self._inputs, *inputs], outputs, **settings)

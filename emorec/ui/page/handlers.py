@@ -212,10 +212,6 @@ class JobHandlers:
             self.ending[session] = found[0]
         return replace(analysis, running=False), outcome(analysis), *buttons(running=False)
 
-    def finish_resumed(self, analysis: Analysis, request: gr.Request) -> tuple:
-        """The analysis that a reloaded page has found again has ended, if there is one."""
-        return self.finish(analysis, request) if analysis.running else (gr.skip(),) * 5
-
     def leave(self, request: gr.Request) -> None:
         """The browser has closed the page."""
         self.ending.pop(request.session_hash or "", None)

@@ -10,23 +10,43 @@ from typing import Any
 
 import gradio as gr
 
-from emorec.extraction.people import NOBODY
 from emorec.ui.api import user_errors
+from emorec.ui.page import stored_choices
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.marker_panel import PageMarkers
 from emorec.ui.page.people_handlers import PeopleEdits
+from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings import Figures
-from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
+from emorec.ui.page.recordings_handlers import LIST
 from emorec.ui.service import Service
 from emorec.ui.sessions.batch import Item
-from emorec.ui.sessions.memory import Edits
 
 
 class KeptEdits:
-    """The handlers of the edits that are kept, over the Service that all sessions share."""
+    """The handlers of the edits that are kept, and of the end of an analysis, over the Service that all sessions share.
 
-    def __init__(self, service: Service, recordings: RecordingsHandlers):
-        self.service, self.recordings = service, recordings
+    ``recents`` are the handlers of the list of recent analyses.
+    """
+
+    def __init__(self, service: Service, recents: RecentsHandlers):
+        self.service, self.recents, self.recordings = service, recents, recents.recordings
+
+    def finish(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
+        """A job has ended: show how, and the persons and markers that were kept for the same recording."""
+        restored = self.restore(analysis, edited, marked, request)  # before, because a running analysis is not listed
+        return *self.recents.jobs.finish(analysis, request), *restored
+
+    def finish_resumed(
+        self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request
+    ) -> tuple:
+        """The analysis that a reloaded page has found again has ended, if there is one."""
+        return self.finish(analysis, edited, marked, request) if analysis.running else (gr.skip(),) * 7
+
+    def after_job(self, analysis: Analysis, request: gr.Request) -> tuple:
+        """The features of a job are stored: both lists, with the latest edits in the results of this recording."""
+        shown = self.recents.after_job(request)
+        renewed = gr.skip(), *self.renew(analysis, request)
+        return tuple(old if new == gr.skip() else new for old, new in zip(shown, renewed, strict=True))
 
     def keep_people(self, analysis: Analysis, edited: PeopleEdits, request: gr.Request) -> tuple:
         """Persons have changed: keep them, and write the results of the list again; returns the list."""
@@ -39,14 +59,16 @@ class KeptEdits:
         return self.renew(analysis, request)
 
     def restore(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
-        """An analysis has ended: the persons and markers that were kept for the same recording, for the page.
+        """The persons and markers that were kept for the recording of an analysis that ends, for the page.
 
         Edits that were made while it ran, or in an analysis with other choices, are newer and stay.
         """
         if analysis.features is None:
             return gr.skip(), gr.skip()
         self._keep(analysis, edited, marked, request)
-        kept = edits_of_page(self.service.memory.edits(request.session_hash or "", analysis.features.key), analysis)
+        kept = stored_choices.edits_of_page(
+            self.service.memory.edits(request.session_hash or "", analysis.features.key), analysis
+        )
         return tuple(
             gr.skip() if shown.id == analysis.id or not before.id else before
             for shown, before in zip((edited, marked), kept, strict=True)
@@ -87,24 +109,7 @@ class KeptEdits:
         )
 
 
-def edits_of_page(edits: Edits, analysis: Analysis) -> tuple[PeopleEdits, PageMarkers]:
-    """The edits of a recording, as states of the page for the analysis that it shows now.
-
-    Where there are none, the state belongs to no analysis, so that it does not remove the names or markers that are
-    kept later when the recording is analysed with other choices.
-    """
-    edited = PeopleEdits(analysis.id, edits.people) if edits.people != NOBODY else PeopleEdits()
-    return edited, PageMarkers(analysis.id, edits.markers) if edits.markers else PageMarkers()
-
-
-def connect(
-    session: SimpleNamespace, handlers: KeptEdits, lists: list[Any], ended: list[Any], at_once: dict[str, Any]
-) -> None:
-    """Connect the states; ``lists`` show the list of recordings, ``ended`` are the events after an analysis."""
-    states = [session.edited, session.marked]
+def connect(session: SimpleNamespace, handlers: KeptEdits, lists: list[Any], at_once: dict[str, Any]) -> None:
+    """Connect the states; ``lists`` show the list of recordings."""
     session.edited.change(handlers.keep_people, [session.analysis, session.edited], lists, **at_once)
     session.marked.change(handlers.keep_markers, [session.analysis, session.marked], lists, **at_once)
-    for event in ended:
-        event.then(handlers.restore, [session.analysis, *states], states, **at_once).then(
-            handlers.renew, session.analysis, lists, **at_once
-        )

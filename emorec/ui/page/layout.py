@@ -5,7 +5,6 @@ Analyze only extracts features, which the session keeps. The timeline is drawn f
 changes, so a choice takes effect at once, while the extraction is running and afterwards.
 """
 
-import functools
 import json
 import re
 from pathlib import Path
@@ -34,6 +33,7 @@ from emorec.ui.page import (
 )
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.connections import AT_ONCE, MAX_WATCHED, QUIET, connect_inputs
+from emorec.ui.page.followups import Followups
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.marker_panel import MarkerHandlers, PageMarkers
 from emorec.ui.page.people_handlers import PeopleEdits, PeopleHandlers
@@ -128,51 +128,52 @@ def build(
         jobs, results = JobHandlers(service), ResultHandlers(service)
         parts.loaded = page.load
         handlers = RecentsHandlers(service, jobs, RecordingsHandlers(service))
-        resumed, resumed_ended = recents_connections.connect(parts, session, handlers, QUIET, MAX_WATCHED)
+        kept = kept_edits.KeptEdits(service, handlers)
+        resumed = recents_connections.connect(parts, session, handlers, kept, QUIET, MAX_WATCHED)
         lists = recents.Lists(
             show=handlers.both,
-            after_job=handlers.after_job,
             components=recents_connections.shown_lists(parts),
             resumed=resumed,
         )
-        ended = connect_inputs(parts, session, jobs, results, lists)
+        connect_inputs(parts, session, jobs, results, lists, kept)
         part_choices.connect(parts, session, QUIET)
-        current = current_timeline.CurrentTimeline(service)
-        drawn = connect_results(parts, session, results, PeopleHandlers(service), current)
-        after = functools.partial(current.click_when_current, parts=parts, session=session, quiet=QUIET)
-        marker_panel.connect(parts, session, MarkerHandlers(service), drawn, AT_ONCE, connect_download, after)
-        kept = kept_edits.KeptEdits(service, handlers.recordings)
-        kept_edits.connect(session, kept, lists.components[1:], [ended, resumed_ended], AT_ONCE)
-        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, drawn, current)
+        current, after_draw = current_timeline.CurrentTimeline(service, parts, session), Followups()
+        drawn = connect_results(parts, session, results, PeopleHandlers(service), current, after_draw)
+        marker_panel.connect(
+            parts, session, MarkerHandlers(service), after_draw, AT_ONCE, connect_download, current.on_click
+        )
+        kept_edits.connect(session, kept, lists.components[1:], AT_ONCE)
+        video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, after_draw, current)
+        after_draw.connect(drawn, AT_ONCE)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)
         api.add_endpoints(service)
-        edits = {session.edited._id, session.marked._id}
+        states = {session.edited._id, session.marked._id}
     page.service, service.forget_page = service, page.forget
-    page.script = page_script(events_in_order(page, edits))
+    page.script = page_script(*edits_and_downloads(page, states))
     page.queue(max_size=MAX_EVENTS)
     page._queue.sleep_when_free = QUEUE_SLEEP  # Gradio has no public setting for it
     return page
 
 
-def events_in_order(page: gr.Blocks, states: set[int]) -> list[int]:
-    """The numbers of the events that write one of these states, or that a click calls with one of them.
+def edits_and_downloads(page: gr.Blocks, states: set[int]) -> tuple[list[int], list[int]]:
+    """The numbers of the events that write one of these states, and of those that a click calls with one of them.
 
-    The browser sends them one after the other, so that a download has the edits that were made before the click.
+    The browser sends them in turn, so that no edit is lost, and a download has those that were made before the click.
     """
-    found = []
+    edits, downloads = [], []
     for number, event in page.fns.items():
-        clicked = any(trigger == "click" for _, trigger in event.targets)
-        concerned = [*event.outputs, *(event.inputs if clicked else ())]
-        if states & {block._id for block in concerned}:
-            found.append(number)
-    return found
+        if states & {block._id for block in event.outputs}:
+            edits.append(number)
+        elif "click" in {trigger for _, trigger in event.targets} and states & {block._id for block in event.inputs}:
+            downloads.append(number)
+    return edits, downloads
 
 
-def page_script(in_order: list[int]) -> str:
-    """All scripts of the page as a JavaScript function; ``in_order`` are the events that answers.js sends in turn."""
-    arguments = {"answers.js": json.dumps(in_order)}
+def page_script(edits: list[int], downloads: list[int]) -> str:
+    """All scripts of the page as a JavaScript function; answers.js sends these events in turn."""
+    arguments = {"answers.js": f"{json.dumps(edits)}, {json.dumps(downloads)}"}
     calls = (f"({script})({arguments.get(name, '')});" for name, script in SCRIPTS.items())
     return f"() => {{{''.join(calls)}}}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from emorec.output.markers import AnyTimeline
 from emorec.ui.api import user_errors
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.controls import markup
+from emorec.ui.page.followups import Followups
 from emorec.ui.service import Service
 
 NOTHING_YET = "There is nothing to mark yet; analyse a recording first."
@@ -93,7 +95,7 @@ class MarkerHandlers:
         shown = gr.update(visible=bool(drawn))
         return f'<p class="caption" role="status">{words}</p>', shown, shown
 
-    def around(self, analysis: Analysis, timeline: Timeline | None, marked: PageMarkers, request: gr.Request) -> str:
+    def around(self, analysis: Analysis, marked: PageMarkers, *, timeline: Timeline | None, request: gr.Request) -> str:
         """The mean timeline around the markers as a download."""
         session, own = request.session_hash or "", self.service.files
         with user_errors(), own.new_download(session) as folder:
@@ -109,14 +111,14 @@ def connect(
     parts: SimpleNamespace,
     session: SimpleNamespace,
     handlers: MarkerHandlers,
-    drawn: Any,
+    after_draw: Followups,
     at_once: dict[str, Any],
     connect_download: Callable[[Callable[..., Any], Any, list[Any], gr.File], None],
-    current_after: Callable[[gr.Button], Callable[..., Any]],
+    on_click: Callable[..., Any],
 ) -> None:
     """Connect the buttons.
 
-    ``drawn`` is the event after each redraw; ``current_after`` makes the timeline current after a click on a button.
+    What is shown after a redraw is added to ``after_draw``; ``on_click`` is that of ``CurrentTimeline``.
     """
     panel = parts.results.markers
     # Not preprocessed: the handler first checks whose the file is.
@@ -128,7 +130,7 @@ def connect(
         **at_once,
     )
     panel.remove.click(handlers.remove, session.analysis, session.marked, **at_once)
-    about = [session.analysis, session.timeline, session.marked]
-    connect_download(current_after(panel.around), handlers.around, about, parts.results.download)
+    click = functools.partial(on_click, panel.around)
+    connect_download(click, handlers.around, [session.analysis, session.marked], parts.results.download)
     shown = [session.analysis, session.marked, session.timeline]
-    drawn.then(handlers.show, shown, [panel.words, panel.around, panel.remove], **at_once)
+    after_draw.add(handlers.show, shown, [panel.words, panel.around, panel.remove])

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from emorec.ui.page import recents, stored_choices
+from emorec.ui.page.kept_edits import KeptEdits
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.result_connections import SAVE
 
@@ -13,11 +14,16 @@ LOADED = "() => { document.body.dataset.loaded = ''; }"  # all events of the loa
 
 
 def connect(
-    parts: SimpleNamespace, session: SimpleNamespace, handlers: RecentsHandlers, quiet: dict[str, Any], watched: int
-) -> tuple[Any, Any]:
+    parts: SimpleNamespace,
+    session: SimpleNamespace,
+    handlers: RecentsHandlers,
+    kept: KeptEdits,
+    quiet: dict[str, Any],
+    watched: int,
+) -> Any:
     """Connect both lists; ``quiet`` are settings of every event, ``watched`` is how many jobs are shown at once.
 
-    Returns the event that shows an analysis which was found again, and the event after that has ended and is listed.
+    Returns the event that shows an analysis which was found again.
     """
     several, combined = parts.inputs.several, parts.combined
     choices, player, jobs, recordings = parts.choices, parts.player, handlers.jobs, handlers.recordings
@@ -40,10 +46,13 @@ def connect(
         concurrency_limit=watched,
         **quiet,
     )
-    ended = resumed.then(
-        jobs.finish_resumed, session.analysis, [session.analysis, parts.status, *main], **at_once
-    ).then(handlers.after_job, None, shown, **at_once)
-    ended.then(None, None, None, js=LOADED, **quiet)
+    states = [session.edited, session.marked]
+    resumed.then(
+        kept.finish_resumed,
+        [session.analysis, *states],
+        [session.analysis, parts.status, *main, *states],
+        **at_once,
+    ).then(kept.after_job, session.analysis, shown, **at_once).then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     used = [getattr(choices, name) for name in stored_choices.NAMES]
     current += [parts.results.part, session.marked, parts.inputs.file, *used]
@@ -63,7 +72,7 @@ def connect(
         button.click(recordings.downloader(kind), None, parts.results.download, **at_once).success(
             None, parts.results.download, None, js=SAVE, **quiet
         )
-    return resumed, ended
+    return resumed
 
 
 def shown_lists(parts: SimpleNamespace) -> list[Any]:

@@ -15,7 +15,7 @@ import gradio as gr
 
 from emorec.errors import EmorecError
 from emorec.ui import fragments
-from emorec.ui.page import kept_edits, recents, stored_choices
+from emorec.ui.page import recents, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.handlers import JobHandlers, buttons
 from emorec.ui.page.marker_panel import PageMarkers
@@ -149,7 +149,7 @@ class RecentsHandlers:
             settings=recent.settings,
         )
         self.service.files.use(session)
-        edited, marked = kept_edits.edits_of_page(self.service.memory.edits(session, recent.key), opened)
+        edited, marked = stored_choices.edits_of_page(self.service.memory.edits(session, recent.key), opened)
         words = html.escape(OPENED.format(name=recent.name, length=fragments.clock(recent.until)))
         notes = "".join(fragments.callout(note) for note in features.notes)
         controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)

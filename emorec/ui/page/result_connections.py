@@ -1,5 +1,6 @@
 """Which event of a result's controls calls which handler: the choices, the table, the downloads and the people."""
 
+import functools
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import gradio as gr
 from emorec.ui import fragments
 from emorec.ui.page.connections import AT_ONCE, QUIET
 from emorec.ui.page.current_timeline import CurrentTimeline
+from emorec.ui.page.followups import Followups
 from emorec.ui.page.people_handlers import PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 
@@ -26,8 +28,12 @@ def connect_results(
     handlers: ResultHandlers,
     people: PeopleHandlers,
     current: CurrentTimeline,
+    after_draw: Followups,
 ) -> Any:
-    """Connect the choices, the table, the downloads and the panel of people; returns the event after each redraw."""
+    """Connect the choices, the table, the downloads and the panel of people; returns the event of each redraw.
+
+    What is shown after a redraw is added to ``after_draw``.
+    """
     choices, results = parts.choices, parts.results
     gr.on(
         [choices.checkpoint.submit, choices.checkpoint.blur],
@@ -93,13 +99,12 @@ def connect_results(
         [results.chart, results.warnings, results.summary, results.table, results.page],
         **AT_ONCE,
     )
-    drawn.then(
+    after_draw.add(
         handlers.below,
         [session.timeline, session.analysis, session.edited, session.minutes_shown],
         [results.highlights, results.minutes],
-        **AT_ONCE,
     )
-    connect_people(parts, session, people, drawn)
+    connect_people(parts, session, people, after_draw)
     results.style.change(fragments.legend, results.style, results.legend, queue=False, **QUIET)
     results.accordion.expand(lambda: True, None, session.rows_shown, queue=False, **QUIET).then(
         handlers.shown_table,
@@ -121,14 +126,15 @@ def connect_results(
         lambda: (False, ""), None, [session.minutes_shown, results.minutes], queue=False, **QUIET
     )
     results.accordion.collapse(lambda: False, None, session.rows_shown, queue=False, **QUIET)
-    shown = [session.analysis, session.active, session.timeline, results.part, results.only, session.edited]
+    shown = [session.analysis, session.active, results.part, results.only, session.edited]
     buttons = [
         *((gr.State(kind), button) for kind, button in results.buttons.items()),
         (results.more, results.save_more),
     ]
     for kind, button in buttons:
-        click = current.click_when_current(button, parts, session, QUIET)
-        connect_download(click, handlers.download, [kind, *shown], results.download)
+        connect_download(
+            functools.partial(current.on_click, button), handlers.download, [kind, *shown], results.download
+        )
     return drawn
 
 
@@ -137,18 +143,19 @@ def connect_download(click: Callable[..., Any], handler: Any, inputs: list[Any],
     click(handler, inputs, file, concurrency_limit=None, **QUIET).success(None, file, None, js=SAVE, **QUIET)
 
 
-def connect_people(parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, drawn: Any) -> None:
-    """Connect the panel of people; ``drawn`` is the event after which it is shown anew."""
+def connect_people(
+    parts: SimpleNamespace, session: SimpleNamespace, handlers: PeopleHandlers, after_draw: Followups
+) -> None:
+    """Connect the panel of people, which is shown anew after each redraw."""
     panel = parts.results.people
     known, chosen = [session.analysis, session.edited], [session.analysis, session.edited, panel.who]
     details = [panel.other, panel.stretches]
-    drawn.then(
+    after_draw.add(
         handlers.show,
         [*chosen, *details, panel.shows],
         [panel.panel, panel.cards, panel.who, *details, panel.name, panel.shows],
-        **AT_ONCE,
     )
-    panel.who.change(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    panel.who.input(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
     panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
     panel.join.click(handlers.join, [*chosen, panel.other], [session.edited, panel.who], **AT_ONCE).success(
         handlers.choose, chosen, [panel.name, *details], **AT_ONCE

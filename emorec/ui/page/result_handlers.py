@@ -187,10 +187,11 @@ class ResultHandlers:
         kind: str,
         analysis: Analysis,
         active: str,
-        timeline: Timeline | None,
         part: str,
         only: bool,
         edited: PeopleEdits,
+        *,
+        timeline: Timeline | None,
         request: gr.Request,
     ) -> str:
         """A download was clicked: write the file of that kind, and return its path."""

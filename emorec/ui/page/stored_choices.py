@@ -1,4 +1,4 @@
-"""The choices of a stored analysis, to which the controls are set when it is opened again from its features."""
+"""The choices and the edits of a stored analysis, with which the page shows it when it is opened again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import gradio as gr
 
 from emorec.errors import EmorecError, listed
 from emorec.extraction.features import Features
+from emorec.extraction.people import NOBODY
 from emorec.inference.options import STEP_RANGE, UNSURE_BELOW
 from emorec.inference.people import number_of
-from emorec.ui.page.analysis import ANYONE, person_choices
+from emorec.ui.page.analysis import ANYONE, Analysis, person_choices
 from emorec.ui.page.controls import BASELINES, FUSIONS, MAX_SMOOTHING, MAX_WINDOW, MIN_WINDOW, PRIORS
+from emorec.ui.page.marker_panel import PageMarkers
+from emorec.ui.page.people_handlers import PeopleEdits
+from emorec.ui.sessions.memory import Edits
 
 NAMES = ("fusion", "step", "window", "smooth", "prior", "baseline")  # controls of the page, in the order of the updates
 OFFERED = {"fusion": FUSIONS, "prior": PRIORS, "baseline": BASELINES}
@@ -20,6 +24,16 @@ RANGES = {"step": STEP_RANGE, "window": (MIN_WINDOW, MAX_WINDOW), "smooth": (0.0
 MAX_SHOWN = 40  # characters of a value that the page does not offer
 NOT_OFFERED = "It was stored with {left}; the page does not offer this, so here it looks different."
 NOT_NAMED = "Names, joins and divisions of persons that it was stored with are not taken over."
+
+
+def edits_of_page(edits: Edits, analysis: Analysis) -> tuple[PeopleEdits, PageMarkers]:
+    """The edits of a recording, as states of the page for the analysis that it shows now.
+
+    Where there are none, the state belongs to no analysis, so that it does not remove the names or markers that are
+    kept later when the recording is analysed with other choices.
+    """
+    edited = PeopleEdits(analysis.id, edits.people) if edits.people != NOBODY else PeopleEdits()
+    return edited, PageMarkers(analysis.id, edits.markers) if edits.markers else PageMarkers()
 
 
 def control_updates(

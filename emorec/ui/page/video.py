@@ -20,6 +20,7 @@ from emorec.ui.jobs.writing import Writing
 from emorec.ui.page.analysis import Analysis, cut_to_part
 from emorec.ui.page.controls import markup
 from emorec.ui.page.current_timeline import CurrentTimeline
+from emorec.ui.page.followups import Followups
 from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.result_handlers import NOTHING_YET
 from emorec.ui.server.limits import VIDEOS
@@ -56,10 +57,11 @@ class VideoHandlers:
         self,
         hide: bool,
         analysis: Analysis,
-        timeline: Timeline | None,
         part: str,
         only: bool,
         edited: PeopleEdits,
+        *,
+        timeline: Timeline | None,
         request: gr.Request,
     ) -> Iterator[tuple]:
         """A button was clicked: write the video, show the progress, and at the end return its path."""
@@ -160,21 +162,20 @@ def connect(
     handlers: VideoHandlers,
     quiet: dict[str, Any],
     save: str,
-    drawn: Any,
+    after_draw: Followups,
     current: CurrentTimeline,
 ) -> None:
     """Connect the buttons.
 
-    ``save`` is the script with which the browser saves a file, ``drawn`` the event after each redraw; ``current``
-    infers the timeline before a video is written.
+    ``save`` is the script with which the browser saves a file. What is shown after a redraw is added to
+    ``after_draw``; ``current`` infers the timeline before a video is written.
     """
     panel, results = parts.results.video, parts.results
-    shown = [session.analysis, session.timeline, results.part, results.only, session.edited]
+    shown = [session.analysis, results.part, results.only, session.edited]
     given = [results.download, panel.status, panel.boxes, panel.hidden, panel.stop]
     for button, hide in ((panel.boxes, False), (panel.hidden, True)):
-        click = current.click_when_current(button, parts, session, quiet)
-        click(handlers.write, [gr.State(hide), *shown], given, concurrency_limit=None, **quiet).success(
-            None, results.download, None, js=save, **quiet
-        )
-    drawn.then(handlers.drawn, None, panel.status, concurrency_limit=None, **quiet)
+        current.on_click(
+            button, handlers.write, [gr.State(hide), *shown], given, concurrency_limit=None, **quiet
+        ).success(None, results.download, None, js=save, **quiet)
+    after_draw.add(handlers.drawn, [], [panel.status])
     panel.stop.click(handlers.stop, None, None, concurrency_limit=None, **quiet)

@@ -8,15 +8,15 @@
 // forgotten the events. This script then answers that they have failed, because the page would wait for them for ever.
 //
 // Gradio's server handles the events of a page side by side: a download could be written without the name that was given
-// in the same moment, and of two edits of persons one could be lost. The events whose numbers are in ``inOrder`` are
-// therefore sent one after the other, each when the one before it is answered.
-(inOrder = []) => {
+// in the same moment, and of two edits of persons one could be lost. Therefore the events whose numbers are in ``edits``
+// and ``downloads`` are sent when the edit before them is answered.
+(edits = [], downloads = []) => {
   const plain = window.fetch, JOIN = "/queue/join", DATA = "/queue/data", AT_MOST = 1000; // ms
-  const PATIENCE = 10000; // ms that an event waits for the one before it
+  const PATIENCE = 10000; // ms that an event waits for the edit before it
   const FAILED = "The connection broke, and the last action may have had no effect; try it again.";
   const missing = new Set(); // events without an answer so far
-  const waiting = new Map(); // of the events in order that are not answered: what lets the next one go
-  let latest; // a promise: the latest event in order is answered
+  const waiting = new Map(); // of the edits that are not answered: the functions that let the next events go
+  let latest; // a promise: the latest edit is answered
   const early = new Set(); // events whose answer came before the client learns of them
   let ended; // a promise: the client has learned of the end
 
@@ -87,17 +87,19 @@
     }
   }
 
-  // Waits for the event in order that came before; returns the function that lets the next one go.
-  const turn = async () => {
-    const before = latest;
-    let done;
-    latest = new Promise((resolve) => { done = resolve; });
-    await Promise.race([before, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+  // Waits until an event may be sent; returns the function that lets the next ones go.
+  const turn = async (event) => {
+    const before = latest, isEdit = edits.includes(event);
+    let done = () => {};
+    if (isEdit) latest = new Promise((resolve) => { done = resolve; });
+    if (isEdit || downloads.includes(event)) {
+      await Promise.race([before, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+    }
     return done;
   };
 
   const joining = async (resource, options) => {
-    const done = inOrder.includes(parsed(options.body).fn_index) ? await turn() : () => {};
+    const done = await turn(parsed(options.body).fn_index);
     let event;
     try {
       const response = await plain(resource, options);
