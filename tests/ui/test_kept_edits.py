@@ -215,6 +215,23 @@ def test_a_deleted_folder_is_not_made_anew(lists, shown, tmp_path):
     assert not (tmp_path / "deleted").exists()
 
 
+def test_the_end_of_an_analysis_restores_what_was_kept_for_its_recording(lists, service, shown):
+    kept, running = KeptEdits(service, lists), replace(shown, id="y", running=True)
+    keep(kept, shown, ONE, ANNA, LOOK)
+    analysis, *_, edited, marked = kept.finish(running, PeopleEdits(), PageMarkers(), ONE)
+    assert not analysis.running and edited.features(analysis).names[0] == "Anna" and len(marked.of(analysis)) == 2
+    assert set(map(str, kept.finish_resumed(analysis, edited, marked, ONE))) == {str(gr.skip())}  # no job has ended
+
+
+def test_after_a_job_the_list_has_the_edits_that_were_made_meanwhile(lists, service, shown, tmp_path):
+    (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
+    assert KeptEdits(service, lists).after_job(shown, ONE) == (gr.skip(),) * (1 + LIST)
+    service.memory.keep_edits("a", "k", people=ANNA.people)
+    recents, *listed = KeptEdits(service, lists).after_job(shown, ONE)
+    assert recents == gr.skip() and listed != [gr.skip()] * LIST
+    assert "Anna" in {row["name"] for row in written(item)["rows"]}
+
+
 def test_a_name_is_there_when_another_recording_was_opened_between(chromium, page_server, tmp_path):
     names = "two.mkv", "again.mkv"
     two_people.record(tmp_path / names[0])
