@@ -22,6 +22,10 @@ PRINT_EVERY = 10.0  # seconds at least between two lines about the progress wher
 BAR = "{percentage:3.0f}% |{bar}| {desc}"
 FOR_RAY = "--ray-address, --cpus-per-item and --gpus-per-item are for a Ray cluster; add --engine ray."
 NO_INPUT = "Give at least one recording, folder, list or link."
+WITH_PICTURES = (
+    "--blur hides the faces in the reports; a names file, NAME.people.json, has a small picture of each person in which "
+    "the face is not hidden."
+)
 AGAIN = "the same command with --retry tries again what failed."
 
 
@@ -54,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         with streams.tolerate_errors():
             _print_result(result, display.failed_now)
+    if options.blur:
+        streams.print_note(WITH_PICTURES)
     return failures.USER_ERROR if result.failed else 0
 
 

@@ -59,6 +59,12 @@ def test_what_cannot_be_used_is_one_sentence(batch, tmp_path, more, sentence):
     assert not (tmp_path / "out" / "manifest.parquet").exists()
 
 
+def test_hidden_faces_are_told_from_those_in_names_files(batch):
+    assert "names file" not in batch()[2]
+    _, _, errors = batch("--report", "--blur", "--quiet")
+    assert "a names file, NAME.people.json, has a small picture of each person" in errors
+
+
 def test_a_batch_goes_on_when_nobody_reads_what_it_prints(batch, tmp_path):
     with unread("stdout", "stderr"):
         media, model = tmp_path / "media", tmp_path / "model"

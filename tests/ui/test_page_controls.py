@@ -174,6 +174,9 @@ def test_in_the_dark_no_control_is_white(chromium, page_server, sound):
         # Firefox and WebKit always show the arrows of a number field, Chromium only under the pointer.
         arrows = page.get_by_label("number input for Step").evaluate("field => getComputedStyle(field).colorScheme")
         assert arrows == "dark"
+        assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"  # for scroll bars
+        page.emulate_media(color_scheme="light")
+        page.wait_for_function("getComputedStyle(document.documentElement).colorScheme !== 'dark'")
 
 
 def brightness(page, name, x, y):
