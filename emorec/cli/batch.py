@@ -23,8 +23,8 @@ BAR = "{percentage:3.0f}% |{bar}| {desc}"
 FOR_RAY = "--ray-address, --cpus-per-item and --gpus-per-item are for a Ray cluster; add --engine ray."
 NO_INPUT = "Give at least one recording, folder, list or link."
 WITH_PICTURES = (
-    "--blur hides the faces in the reports; a names file, NAME.people.json, has a small picture of each person in which "
-    "the face is not hidden."
+    "--blur hides the faces in the reports; a names file, NAME.people.json, has a small picture of each person in "
+    "which the face is not hidden."
 )
 AGAIN = "the same command with --retry tries again what failed."
 
