@@ -156,6 +156,7 @@ def test_what_was_said_stays_when_the_recording_is_analysed_with_other_choices(l
     other = replace(other, id="x")  # analysed again: the page still shows Anna, which is newer than Eva
     edited, marked = kept.restore(other, ANNA, PageMarkers(), ONE)
     assert edited == gr.skip() and marked.of(other) == LOOK.markers
+    kept.after_job(other, ANNA, PageMarkers(), ONE)
     assert service.memory.edits("a", "l").people == ANNA.people
 
     _, analysis, _, _, _, edited, _, _, marked, *_ = lists.do("open r #1", Analysis(), ONE)
@@ -223,11 +224,19 @@ def test_the_end_of_an_analysis_restores_what_was_kept_for_its_recording(lists, 
     assert set(map(str, kept.finish_resumed(analysis, edited, marked, ONE))) == {str(gr.skip())}  # no job has ended
 
 
+def test_the_end_of_an_analysis_that_was_deleted_meanwhile_keeps_no_name(lists, service, shown, monkeypatch):
+    monkeypatch.setattr(Analyzer, "forget_key", lambda *given: True)
+    kept, running = KeptEdits(service, lists), replace(shown, running=True)
+    lists.do("forget-all #1", Analysis(), ONE)
+    analysis, *_ = kept.finish(running, ANNA, LOOK, ONE)
+    kept.after_job(analysis, ANNA, LOOK, ONE)
+    assert service.memory.edits("a", "k") == NO_EDITS
+
+
 def test_after_a_job_the_list_has_the_edits_that_were_made_meanwhile(lists, service, shown, tmp_path):
     (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
-    assert KeptEdits(service, lists).after_job(shown, ONE) == (gr.skip(),) * (1 + LIST)
-    service.memory.keep_edits("a", "k", people=ANNA.people)
-    recents, *listed = KeptEdits(service, lists).after_job(shown, ONE)
+    assert KeptEdits(service, lists).after_job(shown, PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * (1 + LIST)
+    recents, *listed = KeptEdits(service, lists).after_job(shown, ANNA, PageMarkers(), ONE)
     assert recents == gr.skip() and listed != [gr.skip()] * LIST
     assert "Anna" in {row["name"] for row in written(item)["rows"]}
 

@@ -33,8 +33,7 @@ class KeptEdits:
 
     def finish(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
         """A job has ended: show how, and the persons and markers that were kept for the same recording."""
-        restored = self.restore(analysis, edited, marked, request)  # before, because a running analysis is not listed
-        return *self.recents.jobs.finish(analysis, request), *restored
+        return *self.recents.jobs.finish(analysis, request), *self.restore(analysis, edited, marked, request)
 
     def finish_resumed(
         self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request
@@ -42,9 +41,13 @@ class KeptEdits:
         """The analysis that a reloaded page has found again has ended, if there is one."""
         return self.finish(analysis, edited, marked, request) if analysis.running else (gr.skip(),) * 7
 
-    def after_job(self, analysis: Analysis, request: gr.Request) -> tuple:
-        """The features of a job are stored: both lists, with the latest edits in the results of this recording."""
+    def after_job(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
+        """The features of a job are stored: both lists, with the latest edits in the results of this recording.
+
+        Edits are kept only now, because those of an analysis that was deleted meanwhile are not kept.
+        """
         shown = self.recents.after_job(request)
+        self._keep(analysis, edited, marked, request)
         renewed = gr.skip(), *self.renew(analysis, request)
         return tuple(old if new == gr.skip() else new for old, new in zip(shown, renewed, strict=True))
 
@@ -65,7 +68,6 @@ class KeptEdits:
         """
         if analysis.features is None:
             return gr.skip(), gr.skip()
-        self._keep(analysis, edited, marked, request)
         kept = stored_choices.edits_of_page(
             self.service.memory.edits(request.session_hash or "", analysis.features.key), analysis
         )

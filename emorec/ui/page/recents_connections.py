@@ -52,7 +52,7 @@ def connect(
         [session.analysis, *states],
         [session.analysis, parts.status, *main, *states],
         **at_once,
-    ).then(kept.after_job, session.analysis, shown, **at_once).then(None, None, None, js=LOADED, **quiet)
+    ).then(kept.after_job, [session.analysis, *states], shown, **at_once).then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     used = [getattr(choices, name) for name in stored_choices.NAMES]
     current += [parts.results.part, session.marked, parts.inputs.file, *used]
