@@ -136,6 +136,14 @@ def test_both_kappas_of_a_shift_are_of_the_same_rows(tmp_path):
     assert both.sum() < (moved >= 0).sum()
 
 
+def test_a_data_frame_is_neither_a_result_nor_labels(tmp_path):
+    labels = written(tmp_path, [(0, 1, "happy")])
+    with pytest.raises(EmorecError, match=r"A result is a Timeline, or the path of .*, not a DataFrame\.$"):
+        emorec.compare(pd.DataFrame(), labels)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(EmorecError, match=r"Labels are the path of a CSV file .*, not a DataFrame; save them"):
+        emorec.compare(timeline("happy"), pd.DataFrame())  # pyright: ignore[reportArgumentType]
+
+
 def test_a_short_comparison_has_no_intervals_and_says_so(tmp_path):
     result, truth, _ = known(count=20)
     found = emorec.compare(result, written(tmp_path, labels_of(truth)))
