@@ -164,5 +164,6 @@ def from_media(
 
 def _holds_paths(media: Any) -> bool:
     """Whether these are the paths of files: a list, an array or a column of a table. What is read once is not begun."""
-    again = isinstance(media, list | tuple | set) or (hasattr(media, "__array__") and getattr(media, "shape", ()))
-    return bool(again) and isinstance(next(iter(media), None), str | PathLike)
+    kind = getattr(getattr(media, "dtype", None), "kind", "")
+    again = isinstance(media, list | tuple | set) or (kind in "OUT" and getattr(media, "ndim", 0) == 1)
+    return again and isinstance(next(iter(media), None), str | PathLike)

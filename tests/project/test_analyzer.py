@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -182,6 +183,8 @@ def test_pictures_and_sound_in_memory_make_a_timeline(analyzer):
     timeline = analyzer.analyze(frames, frame_rate=10, samples=np.zeros(2 * RATE, np.int16), sample_rate=RATE)
     assert len(timeline) == 2 and timeline.media["has_audio"] and timeline.duration == pytest.approx(2.0)
     assert len(analyzer.analyze(iter(frames), frame_rate=10)) == 2
+    columns = pd.DataFrame({"left": np.zeros(2 * RATE), "right": np.zeros(2 * RATE)})
+    assert len(analyzer.analyze(columns, sample_rate=RATE)) == 2
 
 
 @pytest.mark.parametrize(
@@ -200,6 +203,7 @@ def test_pictures_and_sound_in_memory_make_a_timeline(analyzer):
         ("https://example.org/a.mp4", {}, "This takes the path of a file, not a link"),
         (["a.mp4", "b.mp4"], {}, "These are several recordings; give one at a time"),
         (np.array(["a.mp4"]), {}, "These are several recordings"),
+        (pd.Series(["a.mp4"]), {}, "These are several recordings"),
         (np.zeros(9), {"sample_rate": RATE, "modalities": ["face", "smell"]}, "The modality 'smell' does not exist"),
         (np.zeros(9), {"sample_rate": RATE, "modalities": []}, "There is no modality to use"),
         (np.zeros(9), {"sample_rate": RATE, "modalities": ["face"], "fusion": "voice"}, "needs the modality voice"),
