@@ -159,7 +159,7 @@ def analyze_batch(
     *,
     workers: int = 1,
     retry: bool = False,
-    formats: str = "csv,json",
+    formats: str | Iterable[str] = "csv,json",
     locale: str = "en",
     plot: bool = False,
     report: bool = False,

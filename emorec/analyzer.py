@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorec import image as pictures
+from emorec.errors import EmorecError
 from emorec.extraction import people_file, pipeline, sources
 from emorec.extraction.features import Features
 from emorec.extraction.modalities import MODALITIES, checked_modalities
@@ -32,6 +33,11 @@ from emorec.timeline import Timeline
 
 if TYPE_CHECKING:
     import numpy as np
+
+NO_FEATURES = (
+    "infer takes the last Features that extract yields, as in *_, features = analyzer.extract(media), not a {kind}; "
+    "analyze takes a recording."
+)
 
 
 @dataclass(frozen=True)
@@ -185,6 +191,8 @@ class Analyzer(Saving):
         The keywords are those of ``analyze``; without ``people``, what the features say of persons counts. Raises
         EmorecError.
         """
+        if not isinstance(features, Features):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise EmorecError(NO_FEATURES.format(kind=type(features).__name__))
         features, notes = people_file.apply(people, features) if people else (features, ())
         timeline = inference.infer(
             features, self.model, fusion, step, window, person, smooth, prior, unsure_below, baseline

@@ -20,8 +20,11 @@ from emorec.agreement.shifts import best_shift
 from emorec.agreement.statistics import Estimate
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.inference.timeline import Timeline
 
+NO_LABELS = (
+    "Labels are the path of a CSV file with the columns start, end and label, or of one of ELAN or Praat, not a "
+    "{kind}; save them as such a file first."
+)
 NOTHING_SHARED = (
     "No time is labelled in {labels} and has evidence in {name} ({ours}; labels from {start:.1f} to {end:.1f} s); "
     "check that both belong to the same recording."
@@ -54,7 +57,9 @@ def compare(
     EmorecError.
     """
     person, meanings = None if person is None else str(person), label_meanings(map)
-    if not isinstance(result, Timeline) and Path(result).is_dir():
+    if not isinstance(labels, str | PathLike):
+        raise EmorecError(NO_LABELS.format(kind=type(labels).__name__))
+    if isinstance(result, str | PathLike) and Path(result).is_dir():
         return _compare_folders(Path(result), labels, meanings, tier, person)
     recording = _read_recording("", result, labels, meanings, tier, person)
     if not recording.compared:

@@ -19,6 +19,7 @@ from emorec.output.spreadsheets import FORMULA
 from emorec.output.text import plain
 
 UNKNOWN = "{name} is no result that can be compared; give the CSV, JSON, TSV or Parquet file of a recording."
+NO_RESULT = "A result is a Timeline, or the path of its CSV, JSON, TSV or Parquet file, not a {kind}."
 UNREADABLE = "{name} cannot be read ({reason}); give the CSV, JSON, TSV or Parquet file of a recording."
 NOT_OURS = "{name} is no result of emorec: {reason}; give the CSV, JSON, TSV or Parquet file of a recording."
 NO_PARQUET = "{name} needs pyarrow, which is not installed: run pip install pyarrow, or give the CSV or JSON file."
@@ -71,6 +72,8 @@ def read_rows(result: ResultLike) -> Rows:
     """The rows of a timeline or of a result file; with several persons, those of each. Raises EmorecError."""
     if isinstance(result, Timeline):
         return _rows_of_timeline(result)
+    if not isinstance(result, str | PathLike):
+        raise EmorecError(NO_RESULT.format(kind=type(result).__name__))
     path = Path(result)
     readers = {".csv": _read_csv, ".tsv": _read_csv, ".json": _read_json, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:

@@ -14,7 +14,9 @@ DELIMITERS = "\t;,"
 START = ("start", "time", "onset", "begin", "start_time", "begin_time", "starttime", "tmin")
 END = ("end", "offset", "stop", "end_time", "endtime", "tmax")
 DURATION = ("duration", "length")
-TEXT = ("label", "emotion", "marker", "name", "text", "annotation", "event", "trial_type", "value", "condition")
+# "dominant" is that of a result, which has "name" for the person.
+TEXT = ("label", "emotion", "marker", "dominant", "name", "text", "annotation")
+TEXT += ("event", "trial_type", "value", "condition")
 PERSON = ("person", "speaker", "participant", "subject", "face")
 TIER = ("tier",)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -73,7 +73,10 @@ class Choices:
 
 
 def build(
-    inferring: Mapping[str, Any], extracting: Mapping[str, Any], formats: str = DEFAULT_FORMATS, **others: Any
+    inferring: Mapping[str, Any],
+    extracting: Mapping[str, Any],
+    formats: str | Iterable[str] = DEFAULT_FORMATS,
+    **others: Any,
 ) -> tuple[Choices, str]:
     """Build the Choices from what a user gave; also a notice about formats that are left out ("": none).
 

@@ -61,7 +61,7 @@ def run_with_keywords(
     out: str | PathLike[str],
     inferring: Mapping[str, Any],
     extracting: Mapping[str, Any],
-    formats: str,
+    formats: str | Iterable[str],
     model_path: str | PathLike[str] | None,
     device: str,
     workers: int,

@@ -137,12 +137,15 @@ def from_arrays(
     count = size = None
     if images is not None:
         pictures, count, size = arrays.pictures(images)
+    sound = None if samples is None else arrays.sound(samples)
+    if sound is not None:
+        arrays.check_scale(sound)
     return ArraySource(
         name=name,
         images=pictures,
         frame_rate=0.0 if images is None else arrays.rate("frame_rate", frame_rate),
         frame_count=count,
         size=size,
-        samples=None if samples is None else arrays.sound(samples),
+        samples=sound,
         sample_rate=0 if samples is None else int(arrays.rate("sample_rate", sample_rate, whole=True)),
     )

@@ -18,24 +18,37 @@ from emorec.media.containers import MAX_CHANNELS, MAX_SAMPLE_RATE
 
 MAX_FLOAT = 16.0  # times full scale; larger floats are unscaled integers
 CHECKED_SAMPLES = 1 << 20  # samples that are checked in one go
+# Integers of so many bytes that reach no further than this are unscaled samples of a smaller type: at the full scale of
+# their own type they are below the noise of any microphone. What is even smaller may be digital silence.
+UNSCALED = {4: 1 << 15, 8: 1 << 31}
+SILENT = 1 << 7
+WIDE_PADDING = 256  # 24 bit samples in 32 bits are multiples of it, also those of a silent microphone
+LEAST_SAMPLE_RATE = 1000  # Hz; a lower one is usually in kHz
 
 NO_PICTURE = "A picture must be a uint8 array of shape (height, width, 3), RGB, or (height, width); this one is {kind}."
 NO_PICTURES = (
     "Pictures must be an array of shape (frames, height, width, 3) or an iterable of arrays (height, width, 3); "
     "this is {kind}."
 )
+ONE_PICTURE = "This is one picture, of shape {shape}; give a list of pictures, or one picture to analyze_image."
 NO_SOUND = "Sound must be an array of shape (samples,), (samples, channels) or (channels, samples); this is {kind}."
 NO_SOUND_TYPE = "Sound must be floats from -1 to 1 or integers; this is {kind}."
 TOO_LOUD = "Sound as floats goes from -1 to 1, and this reaches {peak:g}; divide it by its full scale first."
+TOO_QUIET = (
+    "Sound as {dtype} has a full scale of {full}, and this reaches only {peak}; give it in the type that it was "
+    "recorded in, such as int16, or as floats from -1 to 1."
+)
 NOT_FINITE = "The sound holds values that are infinite or not a number; replace them first."
 NO_RATE = "The {name} of {value!r} is not possible; give a number above 0{more}."
+TOO_LOW = "The {name} of {value:g} Hz is too low for speech; give the samples in a second, such as 16000."
 
 
 def as_picture(image: object) -> np.ndarray:
     """A picture, uint8 RGB (H, W, 3) or grey (H, W), as RGB (H, W, 3). Raises EmorecError for anything else."""
     array = as_array(image)
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size or array.shape[2:] not in ((), (3,)):
-        raise EmorecError(NO_PICTURE.format(kind=_kind(array)))
+        kind = _kind(array) if array.dtype.kind in "biufc" else f"a {type(image).__name__}"
+        raise EmorecError(NO_PICTURE.format(kind=kind))
     return array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
 
 
@@ -63,6 +76,8 @@ def pictures(images: object) -> tuple[Iterable[np.ndarray], int | None, tuple[in
         array = as_array(images)
         if array.ndim not in (3, 4) or not len(array):
             raise EmorecError(NO_PICTURES.format(kind=_kind(array)))
+        if array.ndim == 3 and array.shape[2] in (3, 4):  # else the rows of its pixels would be grey pictures
+            raise EmorecError(ONE_PICTURE.format(shape=array.shape))
         first = as_picture(array[0])
         return array, len(array), (first.shape[0], first.shape[1])
     if isinstance(images, str | bytes | Path) or not isinstance(images, Iterable):
@@ -95,12 +110,25 @@ def sound(samples: object) -> np.ndarray:
     return array
 
 
+def check_scale(array: np.ndarray) -> None:
+    """Raise EmorecError for a whole recording of integers that hold samples of a smaller type without its scale."""
+    if array.dtype.kind == "f" or array.itemsize not in UNSCALED:
+        return
+    peak = max(int(array.max()), -int(array.min()))
+    padded = array.itemsize == 4 and not (array % WIDE_PADDING).any()
+    if SILENT < peak <= UNSCALED[array.itemsize] and not padded:
+        full = np.iinfo(array.dtype).max
+        raise EmorecError(TOO_QUIET.format(dtype=array.dtype, full=full, peak=peak))
+
+
 def rate(name: str, value: object, whole: bool = False) -> float:
-    """A rate (Hz) above 0, without a fraction if ``whole``. Raises EmorecError."""
+    """A rate (Hz) above 0; if ``whole``, that of sound, without a fraction. Raises EmorecError."""
     number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     if not 0 < number < math.inf or (whole and (number % 1 or number > MAX_SAMPLE_RATE)):
         more = f" and at most {MAX_SAMPLE_RATE}, without a fraction" if whole else ""
         raise EmorecError(NO_RATE.format(name=name, value=value, more=more))
+    if whole and number < LEAST_SAMPLE_RATE:
+        raise EmorecError(TOO_LOW.format(name=name, value=number))
     return number
 
 

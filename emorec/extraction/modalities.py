@@ -15,6 +15,8 @@ MODALITY_MISSING = "The fusion {name!r} needs the modality {name}; add it, or ch
 
 def checked_modalities(modalities: Iterable[str], fusion: str) -> tuple[str, ...]:
     """The modalities to decode. Raises EmorecError for unknown ones and for a fusion that needs another."""
+    if not isinstance(modalities, Iterable):
+        raise EmorecError(NO_MODALITY.format(name=modalities))
     given = (modalities,) if isinstance(modalities, str) else tuple(modalities)
     for name in given:
         if name not in MODALITIES:

@@ -96,7 +96,8 @@ def check(settings: Settings) -> None:
         raise EmorecError(f"The rotation {settings.rotate!r} is not possible; choose from 0, 90, 180, 270 degrees.")
     for name in ("start", "end"):
         time = getattr(settings, name)
-        if time is not None and (isinstance(time, bool) or not isinstance(time, int | float)):
+        missing = time is None and name == "start"  # only the end may be None
+        if missing or (time is not None and (isinstance(time, bool) or not isinstance(time, int | float))):
             raise EmorecError(f"The {name} must be a number of seconds, not {time!r}.")
         if time is not None and not 0 <= time < math.inf:
             raise EmorecError(f"The {name} of {time:g} s is not possible; choose a time of 0 s or more.")

@@ -39,6 +39,10 @@ MAX_BYTES = 50_000_000
 PeopleLike = str | PathLike[str] | Mapping[str, Any] | People
 
 UNREADABLE = "{name} cannot be read as a names file ({reason}); give one that emorec wrote, NAME.people.json."
+NO_FILE = (
+    'Persons are a names file, NAME.people.json, or what one holds, such as {{"persons": [{{"number": 0, "name": '
+    '"Anna"}}]}}, not a {kind}.'
+)
 TWICE = "{name} cannot be one person: at {time} two faces in one picture are listed as this person."
 MISSING = "Of the persons in the names file, this recording, or this part of it, does not show {names}."
 OTHER = "The names file was written for {theirs}, and this recording is {this}; check that its names belong here."
@@ -60,7 +64,11 @@ def resolve(given: PeopleLike | None) -> People:
         return NOBODY
     if isinstance(given, People):
         return given
-    return parse(given) if isinstance(given, Mapping) else read(given)
+    if isinstance(given, Mapping):
+        return parse(given)
+    if not isinstance(given, str | PathLike):
+        raise EmorecError(NO_FILE.format(kind=type(given).__name__))
+    return read(given)
 
 
 def apply(given: PeopleLike, features: Features) -> tuple[Features, tuple[str, ...]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +24,13 @@ MediaLike = str | PathLike[str] | np.ndarray | Iterable[np.ndarray]
 __all__ = ["ArraySource", "FileSource", "MediaLike", "Source", "from_arrays", "from_media", "as_source"]
 
 NO_MEDIA = "A recording is a path, or an array with its sample_rate (sound) or frame_rate (pictures); this is {kind}."
+NO_PATH = "The path of the recording is empty; give the path of a file."
+LINK = (
+    "This takes the path of a file, not a link; give the link to emorec.analyze_batch or to the command emorec "
+    "analyze, or download it first."
+)
+IS_LINK = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+SEVERAL = "These are several recordings; give one at a time, or all of them to emorec.analyze_batch."
 RATE_FOR_FILE = "A file has its own rates; give frame_rate, samples and sample_rate with arrays only."
 NO_RATE = "Pictures need their frame_rate and sound its sample_rate; give one of them with this array."
 TWO_SOUNDS = "Pictures need their frame_rate to be analyzed with samples; give it, or give the samples alone."
@@ -135,9 +143,16 @@ def from_media(
     if isinstance(media, str | PathLike):
         if frame_rate is not None or samples is not None or sample_rate is not None:
             raise EmorecError(RATE_FOR_FILE)
+        if media == "":
+            raise EmorecError(NO_PATH)
+        if isinstance(media, str) and IS_LINK.match(media):
+            raise EmorecError(LINK)
         return as_source(Path(media))
-    if not hasattr(media, "__array__") and not hasattr(media, "__iter__") or isinstance(media, bytes):
+    iterable = hasattr(media, "__array__") or hasattr(media, "__iter__")
+    if not iterable or isinstance(media, bytes | bytearray | Mapping) or hasattr(media, "read"):
         raise EmorecError(NO_MEDIA.format(kind=f"a {type(media).__name__}"))
+    if _holds_paths(media):
+        raise EmorecError(SEVERAL)
     if frame_rate is not None:
         return from_arrays(media, frame_rate, samples, sample_rate)
     if samples is not None:
@@ -145,3 +160,10 @@ def from_media(
     if sample_rate is None:
         raise EmorecError(NO_RATE)
     return from_arrays(samples=media, sample_rate=sample_rate)
+
+
+def _holds_paths(media: Any) -> bool:
+    """Whether these are the paths of files: a list, an array or a column of a table. What is read once is not begun."""
+    kind = getattr(getattr(media, "dtype", None), "kind", "")
+    again = isinstance(media, list | tuple | set) or (kind in "OUT" and getattr(media, "ndim", 0) == 1)
+    return again and isinstance(next(iter(media), None), str | PathLike)

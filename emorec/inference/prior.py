@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ MISSING = "The prior lacks the emotion {emotion}; give a share for each of {emot
 UNKNOWN = "The prior names {name!r}, which is not one of {emotions}."
 WRONG_SHARE = "The prior's share of {emotion} is {share!r}; it must be a number that is 0 or more."
 NO_SHARES = "The prior's shares are all 0; at least one of them must be more."
+NO_PRIOR = (
+    "The prior, a {kind}, is neither {names} nor a file; give one of these, or a mapping with a share for each of "
+    "{emotions}."
+)
 WRONG_FILE = "The prior {name} is neither {names} nor a file that can be read as JSON ({reason})."
 NOTHING_TO_ADAPT = (
     "The prior adaptive is estimated from a recording, which a still picture is not; choose even, everyday or a file."
@@ -83,6 +88,9 @@ def resolve(given: str | Path | Mapping[str, float] | Prior) -> Prior:
     }
     if isinstance(given, str) and given in named:
         return named[given]
+    if not isinstance(given, str | PathLike):
+        names, emotions = ", ".join(NAMES), ", ".join(EMOTIONS)
+        raise EmorecError(NO_PRIOR.format(kind=type(given).__name__, names=names, emotions=emotions))
     try:
         with Path(given).open("rb") as file:
             content = file.read(MAX_BYTES + 1)

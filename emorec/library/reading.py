@@ -139,6 +139,8 @@ class Library:
         """Raise EmorecError unless this is one statement that reads."""
         import duckdb
 
+        if not isinstance(sql, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise EmorecError(READ_ONLY)
         try:
             statements = self._connection.extract_statements(sql)
         except duckdb.Error as error:

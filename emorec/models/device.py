@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from emorec.errors import EmorecError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def _use_one_thread() -> None:
+    """Let torch use one thread in this process."""
+    torch.set_num_threads(1)
+
+
+# A fork of a process has none of torch's threads but would wait for them for ever. multiprocessing forks for a pool of
+# processes, which keeps the cores busy with one thread each.
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_use_one_thread)
 
 
 def resolve_device(name: str) -> str:

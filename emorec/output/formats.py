@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,11 +69,12 @@ FORMATS = {
 }
 
 
-def parse_names(given: str) -> tuple[list[str], str]:
-    """The formats that a text names, separated by commas, and a notice about those that "all" leaves out, or "".
+def parse_names(given: str | Iterable[str]) -> tuple[list[str], str]:
+    """The formats in a list or in a text with commas, and a notice about those that "all" leaves out, or "".
 
     Raises EmorecError for an unknown format, and if the package of a format that is named is not installed.
     """
+    given = given if isinstance(given, str) else ",".join(map(str, given))
     names = list(dict.fromkeys(name.strip().lower() for name in given.split(",") if name.strip()))
     for name in names or [given]:
         if name not in FORMATS and name != ALL:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 
+from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output import highlight_finders
 from emorec.output.highlight_finders import Candidates
@@ -31,6 +33,7 @@ WORDS = {  # of each kind, before its text
     "unsure": "Low confidence: ",
     "person": "Other person: ",
 }
+NO_COUNT = "The number of highlights is {count!r}; give a whole number of 0 or more, or None for all of them."
 MAX_OF_KIND = 3  # highlights of each kind
 
 
@@ -57,12 +60,19 @@ class Highlight:
         return f"{WORDS.get(self.kind, '')}{self.text}"
 
 
+def check_count(count: object) -> None:
+    """Raise EmorecError unless a number of highlights is a whole number of 0 or more, or None for all."""
+    if count is not None and (isinstance(count, bool) or not isinstance(count, Integral) or count < 0):
+        raise EmorecError(NO_COUNT.format(count=count))
+
+
 def find_highlights(timeline: Timeline, max_of_kind: int | None = MAX_OF_KIND) -> list[Highlight]:
     """The strongest highlights of each kind, in order of time.
 
     Those of the same kind and person are at least a window apart. ``max_of_kind`` limits the number of each kind, for
     all persons together; None gives all of them.
     """
+    check_count(max_of_kind)
     timeline = timeline if timeline.grid is None else timeline.grid
     if not timeline.people:
         return _in_order(_single_highlights(timeline, max_of_kind))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ PART = "the part from {start:g} to {end:g} s"
 LEFT_OUT = "{count} of {all} markers {was} left out: outside of {start:g} to {end:g} s."
 NO_MARKERS = "There are no markers; give a file with the columns time and label, or some of SRT, ELAN or Audacity."
 WRONG_WINDOW = "The time around markers is {before:g} s before and {after:g} s after; choose 0 to {longest:g} s each."
+NO_WINDOW = "The time before and after markers is a number of seconds each, not {given!r}."
 TOO_SHORT = "The time around markers ({span:g} s) is shorter than a row ({step:g} s); choose a longer one."
 
 
@@ -73,14 +75,22 @@ def parse_markers(given: MarkersLike) -> tuple[Marker, ...]:
         raise _no_pairs(given) from None
     pairs = [*given_items]  # outside of the ``try``, so that errors of the caller's generator are not changed
     try:
-        made = [each if isinstance(each, Marker) else Marker(float(each[0]), str(each[1])) for each in pairs]
+        made = [each if isinstance(each, Marker) else _of_pair(each) for each in pairs]
     except (TypeError, ValueError, LookupError, OverflowError):
         raise _no_pairs(given) from None
     return tuple(sorted(made, key=lambda marker: marker.time))
 
 
+def _of_pair(given: Any) -> Marker:
+    """The marker of a pair. Raises TypeError or ValueError for a text, and for a row with more than two values."""
+    if isinstance(given, str):
+        raise TypeError
+    time, label = given
+    return Marker(float(time), str(label))
+
+
 def _no_pairs(given: object) -> EmorecError:
-    return EmorecError(NO_PAIRS.format(given=repr(given)[:MOST_SHOWN]))
+    return EmorecError(NO_PAIRS.format(given=" ".join(repr(given).split())[:MOST_SHOWN]))
 
 
 def with_markers(timeline: AnyTimeline, given: MarkersLike, shared: bool = False) -> AnyTimeline:
@@ -117,6 +127,9 @@ def check_within(markers: Sequence[Marker], begin: float, duration: float, slack
 
 def check_window(before: float, after: float) -> None:
     """Raise EmorecError unless ``before`` and ``after`` (s) are valid lengths of time around a marker."""
+    for value in (before, after):
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise EmorecError(NO_WINDOW.format(given=value))
     if not (0 <= before <= LONGEST and 0 <= after <= LONGEST and before + after > 0):
         raise EmorecError(WRONG_WINDOW.format(before=before, after=after, longest=LONGEST))
 

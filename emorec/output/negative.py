@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 from emorec.emotions import EMOTIONS
+from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.output.chart_data import signed
-from emorec.output.highlights import Highlight
+from emorec.output.highlights import Highlight, check_count
 
 KIND = "negative"
 COUNT, SECONDS = 3, 60.0
@@ -18,6 +21,7 @@ MIN_EVIDENCE = 0.25  # share of a stretch that has evidence of its own; those wi
 BELOW = 0.0
 NONE = "No minute is clearly negative."
 MINUTES = 2  # length of a recording from which on its most negative minutes say more than the summary
+NO_SECONDS = "The length of a stretch is {seconds!r}; give a number of seconds above 0."
 NAMED = 2  # emotions in the reason
 
 
@@ -28,8 +32,11 @@ def most_negative(timeline: Timeline, count: int | None = COUNT, seconds: float 
     ``Timeline.grid``, and have evidence of their own for at least MIN_EVIDENCE of their time. A recording that is
     shorter than ``seconds`` is one stretch. ``strength`` goes from 0 (valence 1) to 1 (valence -1).
     """
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not seconds > 0:
+        raise EmorecError(NO_SECONDS.format(seconds=seconds))
+    check_count(count)
     timeline = timeline if timeline.grid is None else timeline.grid
-    if not len(timeline) or seconds <= 0 or (count is not None and count <= 0):
+    if not len(timeline) or (count is not None and count <= 0):
         return []
     lengths = (timeline.end - timeline.start) * timeline.witnessed
     valence = np.append(0.0, np.cumsum(np.nan_to_num(timeline.valence) * lengths))

@@ -136,6 +136,22 @@ def test_both_kappas_of_a_shift_are_of_the_same_rows(tmp_path):
     assert both.sum() < (moved >= 0).sum()
 
 
+def test_another_result_may_be_compared_as_labels(tmp_path):
+    one = timeline("happy", "sad", None, "neutral")
+    timeline("happy", "neutral", "sad", "neutral").to_csv(tmp_path / "other.csv")
+    found = emorec.compare(one, tmp_path / "other.csv")
+    assert found.label.tolist() == ["happy", "neutral", "sad", "neutral"]
+    assert found.every.rows == 3 and found.every.accuracy.value == pytest.approx(2 / 3)
+
+
+def test_a_data_frame_is_neither_a_result_nor_labels(tmp_path):
+    labels = written(tmp_path, [(0, 1, "happy")])
+    with pytest.raises(EmorecError, match=r"A result is a Timeline, or the path of .*, not a DataFrame\.$"):
+        emorec.compare(pd.DataFrame(), labels)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(EmorecError, match=r"Labels are the path of a CSV file .*, not a DataFrame; save them"):
+        emorec.compare(timeline("happy"), pd.DataFrame())  # pyright: ignore[reportArgumentType]
+
+
 def test_a_short_comparison_has_no_intervals_and_says_so(tmp_path):
     result, truth, _ = known(count=20)
     found = emorec.compare(result, written(tmp_path, labels_of(truth)))

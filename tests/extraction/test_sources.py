@@ -97,6 +97,20 @@ def test_integers_have_the_full_scale_of_their_type(dtype):
     assert arrays.as_float(whole.astype(dtype)) == pytest.approx(values, abs=2 / half)
 
 
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(99, np.int64),
+        np.full(99, -3, np.int32),  # no more than the noise of the conversion
+        np.full(99, -3 * 256, np.int32),  # the same noise of 24 bits
+        np.full(99, 1 << 30, np.int32),
+    ],
+    ids=["none", "noise", "padded", "loud"],
+)
+def test_integers_of_a_large_type_may_be_loud_or_silence(samples):
+    assert sources.from_arrays(samples=samples, sample_rate=RATE).samples is not None
+
+
 @pytest.mark.parametrize(("channel", "loud"), [("left", True), ("right", False), ("mix", True)])
 def test_a_channel_is_chosen(channel, loud, model):
     samples = np.stack([WAVE, np.zeros_like(WAVE)])
@@ -147,6 +161,7 @@ def test_nothing_is_decoded_of_what_is_not_wanted(model):
 
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
+INTEGERS = np.array([0, 12_345, -16_000], np.int16)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +184,12 @@ PICTURE = np.zeros((8, 8, 3), np.uint8)
         ({"samples": [[1.0], [1.0, 2.0]], "sample_rate": RATE}, "This cannot be read as a numpy array"),
         ({"samples": np.full(9, np.nan), "sample_rate": RATE}, "The sound holds values that are infinite or not"),
         ({"samples": np.full(9, 20_000.0), "sample_rate": RATE}, "and this reaches 20000; divide it"),
+        ({"samples": INTEGERS.astype(np.int32), "sample_rate": RATE}, "Sound as int32 has a full scale of 2147483647"),
+        ({"samples": INTEGERS.astype(np.int64), "sample_rate": RATE}, "Sound as int64 .* reaches only 16000"),
+        ({"samples": INTEGERS.tolist(), "sample_rate": RATE}, "such as int16, or as floats"),
+        ({"samples": WAVE, "sample_rate": 16}, "The sample_rate of 16 Hz is too low for speech"),
+        ({"images": PICTURE, "frame_rate": 5}, r"This is one picture, of shape \(8, 8, 3\); give a list"),
+        ({"images": [PICTURE, None][1:], "frame_rate": 5}, "A picture must be .* this one is a NoneType"),
         ({"samples": WAVE, "sample_rate": None}, "The sample_rate of None is not possible"),
         ({"samples": WAVE, "sample_rate": 22_050.5}, "The sample_rate of 22050.5 is not possible"),
         ({"samples": WAVE, "sample_rate": True}, "The sample_rate of True is not possible"),

@@ -128,6 +128,13 @@ def test_a_query_that_writes_or_leaves_the_results_is_refused(made, attack, tmp_
     assert [path.name for path in out.iterdir()] == ["x.parquet"]
 
 
+def test_what_is_no_query_and_no_folder_is_one_sentence(made):
+    with library.open(made[0]) as found, pytest.raises(EmorecError, match="A query only reads: give one SELECT"):
+        found.query(None)
+    with pytest.raises(EmorecError, match=r"the paths of its folders, one after the other, not with a list\.$"):
+        library.open([made[0]])
+
+
 def test_a_wrong_query_is_told_in_the_words_of_duckdb(made):
     with library.open(made[0]) as found:
         with pytest.raises(EmorecError, match=r'^The query cannot be answered: .*"hapy" not found.*\.$'):

@@ -467,7 +467,12 @@ def test_tiers_have_names_of_their_own_and_leave_out_gaps():
 
 @pytest.mark.parametrize(
     ("given", "names"),
-    [("csv", ["csv"]), (" EAF, textgrid ,eaf", ["eaf", "textgrid"]), ("srt,all", list(formats.FORMATS))],
+    [
+        ("csv", ["csv"]),
+        (["csv", "EAF"], ["csv", "eaf"]),
+        (" EAF, textgrid ,eaf", ["eaf", "textgrid"]),
+        ("srt,all", list(formats.FORMATS)),
+    ],
 )
 def test_formats_are_chosen_by_name(given, names):
     assert formats.parse_names(given) == (names, "")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from emorec.cli.printing import print_summary
 from emorec.emotions import COLOURS, EMOTIONS
+from emorec.errors import EmorecError
 from emorec.inference import prior as priors
 from emorec.inference.timeline import Timeline, infer
 from emorec.output import charts, notebook, report, report_parts, subtitles, trust
@@ -206,6 +207,19 @@ def test_stretches_without_much_evidence_are_not_the_most_negative():
 def test_a_short_recording_is_one_stretch():
     (found,) = most_negative(factories.timeline(np.array([sure("sad")] * 10)))
     assert (found.start, found.end) == (0, 10)
+
+
+@pytest.mark.parametrize("seconds", [0, -5, "60", float("nan"), None])
+def test_a_stretch_of_no_length_is_one_sentence(seconds):
+    with pytest.raises(EmorecError, match=r"^The length of a stretch is .*; give a number of seconds above 0\.$"):
+        most_negative(factories.timeline(np.array([sure("sad")] * 10)), seconds=seconds)
+
+
+@pytest.mark.parametrize("find", [find_highlights, most_negative])
+@pytest.mark.parametrize("number", [-1, 2.5, "3", True])
+def test_a_number_of_highlights_that_is_none_is_one_sentence(find, number):
+    with pytest.raises(EmorecError, match=r"^The number of highlights is .*, or None for all of them\.$"):
+        find(factories.timeline(np.array([sure("sad")] * 10)), number)
 
 
 def test_face_and_voice_disagree_where_they_name_different_emotions():

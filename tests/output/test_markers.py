@@ -136,6 +136,11 @@ def test_markers_outside_the_recording_are_left_out_with_a_note_and_if_all_are_r
         5,
         None,
         [("x" * 99, "a")],
+        ["35"],
+        {"35": "a"},
+        [(3.5, 5.0, "a")],
+        [(0, 3.5, "a")],  # a row of a data frame with its index
+        np.array([[1.0], [2.0]]),
         [(10**400, "a")],
     ],
 )
@@ -159,6 +164,7 @@ def test_an_error_of_a_generator_of_markers_stays_what_it_is(error):
     [
         ({}, "There are no markers"),
         ({"markers": [(1, "a")], "before": -1}, "choose 0 to 600 s each"),
+        ({"markers": [(1, "a")], "before": "1"}, "is a number of seconds each, not '1'"),
         ({"markers": [(1, "a")], "before": 0.1, "after": 0.1}, "shorter than a row"),
     ],
 )

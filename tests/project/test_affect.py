@@ -6,6 +6,7 @@ import pytest
 from emorec.affect import COORDINATES, RATINGS, valence_arousal
 from emorec.emotions import EMOTIONS
 from support import factories
+from support.paths import ROOT
 
 # V.Mean.Sum and A.Mean.Sum of the published table, from 1 to 9.
 PUBLISHED = {
@@ -31,6 +32,12 @@ def test_a_certain_emotion_has_its_own_coordinates_on_a_scale_from_minus_one_to_
         assert coordinates == pytest.approx(np.interp(PUBLISHED[word], [1, 5, 9], [-1, 0, 1])), emotion
     assert found["happy"] == pytest.approx([0.8675, 0.2625])
     assert found["sad"] == pytest.approx([-0.725, -0.3775])
+
+
+def test_the_document_has_the_coordinates_as_they_are_used():
+    text = (ROOT / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
+    for (emotion, (word, *_)), (valence, arousal) in zip(RATINGS.items(), COORDINATES, strict=True):
+        assert f"| {emotion} | {word} | {round(valence, 6):g} | {round(arousal, 6):g} |\n" in text
 
 
 def test_others_have_the_mean_and_unknown_rows_stay_unknown():

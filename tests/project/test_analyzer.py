@@ -1,12 +1,14 @@
 """The library as a user sees it: what can be imported and called, by which keywords, and what is refused."""
 
 import inspect
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -181,6 +183,8 @@ def test_pictures_and_sound_in_memory_make_a_timeline(analyzer):
     timeline = analyzer.analyze(frames, frame_rate=10, samples=np.zeros(2 * RATE, np.int16), sample_rate=RATE)
     assert len(timeline) == 2 and timeline.media["has_audio"] and timeline.duration == pytest.approx(2.0)
     assert len(analyzer.analyze(iter(frames), frame_rate=10)) == 2
+    columns = pd.DataFrame({"left": np.zeros(2 * RATE), "right": np.zeros(2 * RATE)})
+    assert len(analyzer.analyze(columns, sample_rate=RATE)) == 2
 
 
 @pytest.mark.parametrize(
@@ -193,6 +197,13 @@ def test_pictures_and_sound_in_memory_make_a_timeline(analyzer):
         (None, {}, "this is a NoneType"),
         (b"bytes", {"sample_rate": RATE}, "this is a bytes"),
         (7, {"sample_rate": RATE}, "this is a int"),
+        (io.BytesIO(b"bytes"), {}, "this is a BytesIO"),
+        ({"a": 1}, {"frame_rate": 5}, "this is a dict"),
+        ("", {}, "The path of the recording is empty"),
+        ("https://example.org/a.mp4", {}, "This takes the path of a file, not a link"),
+        (["a.mp4", "b.mp4"], {}, "These are several recordings; give one at a time"),
+        (np.array(["a.mp4"]), {}, "These are several recordings"),
+        (pd.Series(["a.mp4"]), {}, "These are several recordings"),
         (np.zeros(9), {"sample_rate": RATE, "modalities": ["face", "smell"]}, "The modality 'smell' does not exist"),
         (np.zeros(9), {"sample_rate": RATE, "modalities": []}, "There is no modality to use"),
         (np.zeros(9), {"sample_rate": RATE, "modalities": ["face"], "fusion": "voice"}, "needs the modality voice"),
@@ -201,12 +212,22 @@ def test_pictures_and_sound_in_memory_make_a_timeline(analyzer):
         (np.zeros(9), {"sample_rate": RATE, "window": True}, "The window must be a number, not True"),
         (np.zeros(9), {"sample_rate": RATE, "person": -1}, "There is no person -1"),
         (np.zeros(9), {"sample_rate": RATE, "channel": "middle"}, "The channel 'middle' does not exist"),
+        (np.zeros(9), {"sample_rate": RATE, "start": None}, "The start must be a number of seconds, not None"),
+        (np.zeros(9), {"sample_rate": RATE, "modalities": None}, "The modality None does not exist"),
+        (np.zeros(9), {"sample_rate": RATE, "people": ["Anna"]}, "Persons are a names file, .* not a list"),
+        (np.zeros(9), {"sample_rate": RATE, "prior": [1 / 7] * 7}, "The prior, a list, is neither .* a mapping with a"),
     ],
 )
 def test_what_cannot_be_analyzed_is_one_sentence(analyzer, media, given, sentence):
     with pytest.raises(EmorecError, match=sentence) as error:
         analyzer.analyze(media, **given)
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("wrong", ["a.mp4", [], iter(())], ids=["path", "list", "iterator"])
+def test_what_are_no_features_is_one_sentence(analyzer, wrong):
+    with pytest.raises(EmorecError, match=r"infer takes the last Features that .* takes a recording\.$"):
+        analyzer.infer(wrong)
 
 
 def test_an_unknown_keyword_is_python_s_own_error(analyzer):
