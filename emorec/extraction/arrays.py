@@ -112,11 +112,12 @@ def sound(samples: object) -> np.ndarray:
 
 def check_scale(array: np.ndarray) -> None:
     """Raise EmorecError for a whole recording of integers that hold samples of a smaller type without its scale."""
-    if array.dtype.kind == "f" or array.itemsize not in UNSCALED:
+    if array.dtype.kind == "f" or array.itemsize not in UNSCALED or not array.size:
         return
     peak = max(int(array.max()), -int(array.min()))
-    padded = array.itemsize == 4 and not (array % WIDE_PADDING).any()
-    if SILENT < peak <= UNSCALED[array.itemsize] and not padded:
+    if not SILENT < peak <= UNSCALED[array.itemsize]:
+        return
+    if array.itemsize == 8 or (array % WIDE_PADDING).any():
         full = np.iinfo(array.dtype).max
         raise EmorecError(TOO_QUIET.format(dtype=array.dtype, full=full, peak=peak))
 
