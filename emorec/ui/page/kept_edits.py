@@ -32,15 +32,14 @@ class KeptEdits:
         self.service, self.recents, self.recordings = service, recents, recents.recordings
 
     def finish(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
-        """A job has ended: show how, and the persons and markers that were kept for the same recording."""
+        """A job has ended: show how, and the persons and markers that were kept for the same recording.
+
+        Nothing changes without a job: a page that was loaded may have found none, or all may have been deleted.
+        """
+        if not analysis.running:
+            return (gr.skip(),) * 7
         restored = self.restore(analysis, edited, marked, request)  # before, because a running analysis is not listed
         return *self.recents.jobs.finish(analysis, request), *restored
-
-    def finish_resumed(
-        self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request
-    ) -> tuple:
-        """The analysis that a reloaded page has found again has ended, if there is one."""
-        return self.finish(analysis, edited, marked, request) if analysis.running else (gr.skip(),) * 7
 
     def after_job(self, analysis: Analysis, request: gr.Request) -> tuple:
         """The features of a job are stored: both lists, with the latest edits in the results of this recording."""
