@@ -1,6 +1,7 @@
 """The HTML of the page: text, bars, tables, the player. It does not import Gradio."""
 
 import html
+import json
 import mimetypes
 import urllib.parse
 from collections.abc import Sequence
@@ -137,14 +138,17 @@ class Card:
     picture: str
 
 
-def people(cards: Sequence[Card]) -> str:
-    """A card for each person, the one longest on screen first."""
+def people(cards: Sequence[Card], names: dict[int, str]) -> str:
+    """A card for each person, the one longest on screen first.
+
+    ``names`` are those that were given, by number; scripts read them.
+    """
     items = "".join(
         f"<li>{_portrait(card)}<b>{html.escape(files.shown(card.name))}</b>"
         f'<span class="caption">{f"{clock(card.seconds)} on screen" if card.seconds else "only heard"}</span></li>'
         for card in cards
     )
-    return f'<ul class="cards">{items}</ul>'
+    return f'<ul class="cards" data-names="{html.escape(json.dumps(names))}">{items}</ul>'
 
 
 def _portrait(card: Card) -> str:

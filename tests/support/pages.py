@@ -87,6 +87,19 @@ def change(page, make):
     page.wait_for_selector("#timeline svg.marks:not(.before)")
 
 
+@contextlib.contextmanager
+def holding(page):
+    """Keep back what the page sends to the server until the end, as a slow connection does."""
+    page.evaluate(
+        """() => {
+          const send = window.fetch, held = new Promise((resolve) => { window.letGo = resolve; });
+          window.fetch = (...request) => held.then(() => send(...request));
+        }"""
+    )
+    yield
+    page.evaluate("letGo()")
+
+
 def set_number(page, label, value):
     """Type a number until it stays: a field that was only just unfolded may restore its own value."""
     field = page.get_by_label(f"number input for {label}")

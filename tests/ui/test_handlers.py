@@ -291,6 +291,9 @@ def test_a_person_of_another_recording_is_nobody(handlers):
     drawn = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 7, "even", "speaker", "stacked", "", False, False)
     timeline, person = drawn[0], drawn[4]
     assert len(timeline) == 3 and person["value"] == -1
+    analysis = Analysis(features=factories.observations(3.0, factories.seen(factories.frame_times(3.0), 0)))
+    chosen = results.draw(analysis, "", "late", 1.0, 3.0, 0.0, 0, "even", "speaker", "stacked", "", False, False)[4]
+    assert "value" not in chosen  # whatever the visitor may have chosen meanwhile stays
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,11 @@ def test_names_and_markers_are_there_when_the_recording_is_opened_again_by_the_s
     assert opened(lists, ONE) == ("person 0", [])
 
 
+def test_the_end_of_a_job_changes_nothing_after_all_was_deleted(lists, service):
+    nothing = KeptEdits(service, lists).finish(Analysis(), PeopleEdits(), PageMarkers(), ONE)
+    assert nothing == (gr.skip(),) * 7  # not: "Stopped before anything was analysed."
+
+
 def test_what_was_said_is_deleted_with_the_analysis(lists, service, shown, monkeypatch):
     monkeypatch.setattr(Analyzer, "forget_key", lambda *given: True)
     for delete in ("forget r #1", "forget-all #1"):

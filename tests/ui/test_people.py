@@ -15,7 +15,18 @@ from emorec.ui.page.analysis import Analysis, person_choices
 from emorec.ui.page.people_handlers import PeopleEdits, PeopleHandlers, Shown
 from emorec.ui.sessions.files import SessionFiles
 from support import factories, two_people
-from support.pages import analyze, await_cards, change, dismiss, download, give_name, set_number, toast, visiting
+from support.pages import (
+    analyze,
+    await_cards,
+    change,
+    dismiss,
+    download,
+    give_name,
+    holding,
+    set_number,
+    toast,
+    visiting,
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +108,55 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
         assert (page_folder / "opened").stat().st_size == decoded
 
 
+def choose_who(page, name, option):
+    """Choose whom to change, and wait until the field has the name, which the browser itself writes."""
+    choose(page, "Who", option)
+    page.wait_for_function("name => document.querySelector('#name input, #name textarea').value === name", arg=name)
+
+
+def test_nothing_is_lost_that_is_done_while_the_answers_to_it_are_on_their_way(chromium, page_server, recording):
+    with visiting(chromium, page_server) as page:
+        analyze(page, recording)
+        page.click("#people > button")
+        await_cards(page, "person 0", "person 1")
+        with holding(page):
+            give_name(page, "Ann")
+            choose_who(page, "", "person 1")
+            give_name(page, "Eva")
+            choose_who(page, "", "person 0")
+            give_name(page, "Anna")
+            choose_who(page, "", "person 1")
+            page.get_by_label("Name").fill("Ev")  # goes on typing
+        await_cards(page, "Anna", "Eva")
+        choose(page, "The same as", "Anna")  # the answer to the last choice of a person
+        fields = "[...document.querySelectorAll('#who input, #name :is(input, textarea)')].map(field => field.value)"
+        assert page.evaluate(fields) == ["Eva", "Ev"]
+
+        with holding(page):
+            set_number(page, "Step", 2)
+            choose(page, "Person", "all persons")
+        page.wait_for_selector("#timeline svg.marks >> text=Everybody (mean)")
+
+
+def test_a_double_click_divides_and_joins_once(chromium, page_server, recording):
+    with visiting(chromium, page_server) as page:
+        analyze(page, recording)
+        page.click("#people > button")
+        await_cards(page, "person 0", "person 1")
+        choose(page, "Somebody else at", "0:03 – 0:06")
+        page.keyboard.press("Escape")
+        with holding(page):
+            page.dblclick("#divide")
+        await_cards(page, "person 0", "person 1", "person 2")
+        choose(page, "The same as", "person 2")
+        with holding(page):
+            page.dblclick("#join")
+        await_cards(page, "person 2", "person 1")
+        give_name(page, "Anna")  # is sent after both clicks
+        await_cards(page, "Anna", "person 1")
+        assert page.locator("[data-testid=toast-text]").count() == 0
+
+
 SHOWN = Shown(id="two", who=0)
 
 
@@ -115,7 +175,7 @@ def test_what_is_said_of_one_recording_does_not_count_for_the_next():
 
 def test_what_is_said_of_a_result_without_a_file_counts_for_no_other_one():
     one, other = (Analysis(title="live", features=two().features) for _ in range(2))
-    edited = PeopleHandlers(None).rename(one, PeopleEdits(), 0, "Anna")
+    edited, _ = PeopleHandlers(None).rename(one, PeopleEdits(), 0, "Anna")
     names = [edited.features(analysis).names[0] for analysis in (one, replace(one, running=True), other)]
     assert names == ["Anna", "Anna", "person 0"]
 
@@ -143,13 +203,13 @@ def test_a_redraw_keeps_what_is_chosen_as_far_as_it_is_offered():
     handlers = PeopleHandlers(None)
     *_, offered, _, _ = handlers.show(two(), PeopleEdits(), 0)
     stretch = offered["choices"][0][1]
-    *_, other, stretches, name, _ = handlers.show(two(), PeopleEdits(), 0, 1, [stretch, "gone"], SHOWN)
-    assert "value" not in other and stretches["value"] == [stretch] and name == gr.skip()
+    *_, who, other, stretches, name, _ = handlers.show(two(), PeopleEdits(), 0, 1, [stretch, "gone"], SHOWN)
+    assert "value" not in who and "value" not in other and stretches["value"] == [stretch] and name == gr.skip()
     *_, other, stretches, _, _ = handlers.show(two(), PeopleEdits(), 0, None, [stretch], SHOWN)
     assert "value" not in other and "value" not in stretches  # whatever the visitor may have chosen meanwhile stays
     # Somebody else is chosen now.
-    *_, other, stretches, _, _ = handlers.show(two(), PeopleEdits(), 7, 1, [stretch], SHOWN)
-    assert other["value"] is None and stretches["value"] == []
+    *_, who, other, stretches, _, _ = handlers.show(two(), PeopleEdits(), 7, 1, [stretch], SHOWN)
+    assert (who["value"], other["value"], stretches["value"]) == (0, None, [])
     assert handlers.show(two(), PeopleEdits(), 0, 9, shown=SHOWN)[3]["value"] is None
 
 
@@ -172,8 +232,19 @@ def test_the_field_has_a_name_that_is_known_only_after_the_panel_was_shown_and_e
     assert handlers.show(two(), named, 1, shown=shows)[-2] == gr.skip()  # another person: ``choose`` has filled it
 
 
+def test_what_is_typed_after_an_edit_stays():
+    handlers = PeopleHandlers(None)
+    *_, shows = handlers.show(two(), PeopleEdits(), 0)
+    edited, shows = handlers.rename(two(), PeopleEdits(), 0, " Anna ")
+    assert handlers.show(two(), edited, 0, shown=shows)[-2] == gr.skip()
+    edited, who, name, shows = handlers.join(two(), edited, 0, 1)
+    assert (who, name) == (1, "Anna") and handlers.show(two(), edited, 1, shown=shows)[-2] == gr.skip()
+    edited, name, shows = handlers.reset(two(), 0)
+    assert name == "" and handlers.show(two(), edited, 0, shown=shows)[-2] == gr.skip()
+
+
 def test_a_name_in_a_card_is_text_and_no_markup():
-    edited = PeopleHandlers(None).rename(two(), PeopleEdits(), 0, "<b>Anna & Co</b>")
+    edited, _ = PeopleHandlers(None).rename(two(), PeopleEdits(), 0, "<b>Anna & Co</b>")
     assert "&lt;b&gt;Anna &amp; Co" in PeopleHandlers(None).show(two(), edited, 0)[1]
 
 

@@ -32,14 +32,13 @@ class KeptEdits:
         self.service, self.recents, self.recordings = service, recents, recents.recordings
 
     def finish(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
-        """A job has ended: show how, and the persons and markers that were kept for the same recording."""
-        return *self.recents.jobs.finish(analysis, request), *self.restore(analysis, edited, marked, request)
+        """A job has ended: show how, and the persons and markers that were kept for the same recording.
 
-    def finish_resumed(
-        self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request
-    ) -> tuple:
-        """The analysis that a reloaded page has found again has ended, if there is one."""
-        return self.finish(analysis, edited, marked, request) if analysis.running else (gr.skip(),) * 7
+        Nothing changes without a job: a page that was loaded may have found none, or all may have been deleted.
+        """
+        if not analysis.running:
+            return (gr.skip(),) * 7
+        return *self.recents.jobs.finish(analysis, request), *self.restore(analysis, edited, marked, request)
 
     def after_job(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
         """The features of a job are stored: both lists, with the latest edits in the results of this recording.

@@ -26,6 +26,9 @@ from emorec.ui.service import Service
 
 MAX_STRETCHES = 200  # in the list of stretches; the longest ones
 NOTHING_YET = "There is nobody to save yet; analyse a recording with faces first."
+# Returns the name of the chosen person from the cards. An answer of the server could come when the visitor has already
+# typed another name.
+NAME_OF = '(who) => JSON.parse(document.querySelector("#cards [data-names]")?.dataset.names ?? "{}")[who] ?? ""'
 NO_OTHER = "Choose the other person first."
 Choices = list[tuple[str, Any]]
 
@@ -72,8 +75,9 @@ class PeopleHandlers:
         stretches, the name, and what the panel shows now.
 
         ``other`` and ``chosen`` stay if they are still offered. ``shown`` is what the panel showed before; choices that
-        were made for another analysis do not stay. The field of the name changes only with the name, because the
-        visitor may be typing in it.
+        were made for another analysis do not stay. What stays is not sent again, because on a slow connection the
+        visitor has often chosen something else when the answer comes. The field of the name changes only with the name,
+        because the visitor may be typing in it.
         """
         features = edited.features(analysis)
         if features is None or not features.persons:
@@ -86,44 +90,52 @@ class PeopleHandlers:
                 Shown(id=analysis.id),
             )
         same = shown.id == analysis.id and who in features.persons
+        listed = gr.update(choices=[(name, number) for number, name in features.names.items()][:MAX_PERSONS])
         if not same or who is None:
             who, other, chosen = features.persons[0], None, None
+            listed["value"] = who
         updates = _choices(features, who, other, chosen)
         for update, before in zip(updates, (other, chosen or []), strict=True) if same else ():
             if update["value"] == before:
                 del update["value"]  # the visitor may have made another choice meanwhile
-        listed = [(name, number) for number, name in features.names.items()][:MAX_PERSONS]
-        cards = fragments.people(_cards(features))
+        cards = fragments.people(_cards(features), features.people.names())
         name = features.people.names().get(who, "")
-        stays = same and (who != shown.who or name == shown.name)  # for another person, ``choose`` fills the field
+        stays = same and (who != shown.who or name == shown.name)  # for another person, NAME_OF fills the field
         return (
             gr.update(visible=True),
             cards,
-            gr.update(choices=listed, value=who),
+            listed,
             *updates,
             gr.skip() if stays else name,
             Shown(id=analysis.id, who=who, name=name),
         )
 
     def choose(self, analysis: Analysis, edited: PeopleEdits, who: int | None) -> tuple:
-        """Another person was chosen: the name, and the choices of a person to join and of stretches to divide."""
+        """Another person is chosen: the name, and the choices of a person to join and of stretches to divide."""
         features = edited.features(analysis)
         if features is None or who not in features.persons:
             return "", *_nobody()
         return features.people.names().get(who, ""), *_choices(features, who)
 
-    def rename(self, analysis: Analysis, edited: PeopleEdits, who: int | None, name: str) -> PeopleEdits:
-        """A name was typed."""
-        return self._edit(analysis, edited, lambda features: people_edits.rename(features, _chosen(who), name.strip()))
+    def details(self, analysis: Analysis, edited: PeopleEdits, who: int | None) -> tuple:
+        """Another person was chosen: the choices of a person to join and of stretches to divide."""
+        return self.choose(analysis, edited, who)[1:]
+
+    def rename(self, analysis: Analysis, edited: PeopleEdits, who: int | None, name: str) -> tuple[PeopleEdits, Shown]:
+        """A name was typed; the field shows it already, and the visitor may go on typing."""
+        name = name.strip()
+        renamed = self._edit(analysis, edited, lambda features: people_edits.rename(features, _chosen(who), name))
+        return renamed, Shown(id=analysis.id, who=who, name=name)
 
     def join(
         self, analysis: Analysis, edited: PeopleEdits, who: int | None, other: int | None
-    ) -> tuple[PeopleEdits, int]:
-        """Two persons are joined under the number of the other one, who becomes the chosen person."""
+    ) -> tuple[PeopleEdits, int, str, Shown]:
+        """Two persons are joined under the number of the other one, who becomes the chosen person, with the name."""
         if other is None:
             raise gr.Error(NO_OTHER, print_exception=False)
         joined = self._edit(analysis, edited, lambda features: people_edits.join(features, _chosen(who), other))
-        return joined, other
+        name = joined.people.names().get(other, "")
+        return joined, other, name, Shown(id=analysis.id, who=other, name=name)
 
     def divide(self, analysis: Analysis, edited: PeopleEdits, who: int | None, chosen: list[str] | None) -> PeopleEdits:
         """Some stretches of a person show another person: divide them."""
@@ -135,9 +147,9 @@ class PeopleHandlers:
 
         return self._edit(analysis, edited, edit)
 
-    def reset(self, analysis: Analysis) -> tuple[PeopleEdits, str]:
+    def reset(self, analysis: Analysis, who: int | None) -> tuple[PeopleEdits, str, Shown]:
         """Undo all: persons are as they were found, without names."""
-        return PeopleEdits(analysis.id), ""
+        return PeopleEdits(analysis.id), "", Shown(id=analysis.id, who=who)
 
     def load(
         self, file: dict | list | None, analysis: Analysis, edited: PeopleEdits, request: gr.Request

@@ -11,7 +11,7 @@ from emorec.ui import fragments
 from emorec.ui.page.connections import AT_ONCE, QUIET
 from emorec.ui.page.current_timeline import CurrentTimeline
 from emorec.ui.page.followups import Followups
-from emorec.ui.page.people_handlers import PeopleHandlers
+from emorec.ui.page.people_handlers import NAME_OF, PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
 
 # Makes the browser save a download, by a click on a link.
@@ -155,13 +155,19 @@ def connect_people(
         [*chosen, *details, panel.shows],
         [panel.panel, panel.cards, panel.who, *details, panel.name, panel.shows],
     )
-    panel.who.input(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
-    panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
-    panel.join.click(handlers.join, [*chosen, panel.other], [session.edited, panel.who], **AT_ONCE).success(
-        handlers.choose, chosen, [panel.name, *details], **AT_ONCE
-    )
-    panel.divide.click(handlers.divide, [*chosen, panel.stretches], session.edited, **AT_ONCE)
-    panel.reset.click(handlers.reset, session.analysis, [session.edited, panel.name], **AT_ONCE)
+    # Not two events of one choice: where Gradio repeats one of them later, it repeats both, and what was typed is lost.
+    panel.who.input(None, panel.who, panel.name, js=NAME_OF, **QUIET).then(handlers.details, chosen, details, **AT_ONCE)
+    # Each name counts, also one before the latest, with the values of its own moment. The browser sends them in turn.
+    # Not preprocessed: the person may not be offered any more, and Gradio's words for that say little.
+    each: dict[str, Any] = AT_ONCE | {"trigger_mode": "multiple", "preprocess": False}
+    # The second click of a double click would join or divide what the first one has already joined or divided.
+    first = each | {"trigger_mode": "once"}
+    panel.name.submit(handlers.rename, [*chosen, panel.name], [session.edited, panel.shows], **each)
+    panel.join.click(
+        handlers.join, [*chosen, panel.other], [session.edited, panel.who, panel.name, panel.shows], **first
+    ).success(handlers.details, chosen, details, **AT_ONCE)
+    panel.divide.click(handlers.divide, [*chosen, panel.stretches], session.edited, **first)
+    panel.reset.click(handlers.reset, [session.analysis, panel.who], [session.edited, panel.name, panel.shows], **each)
     # Not preprocessed: the handler first checks whose the file is.
     panel.load.upload(
         handlers.load, [panel.load, *known], session.edited, preprocess=False, concurrency_limit=None, **QUIET

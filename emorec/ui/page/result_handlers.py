@@ -84,8 +84,10 @@ class ResultHandlers:
             chart = plot_data(charts.empty_spec()) if expected else None
             return None, chart, "", "", gr.skip(), [], gr.update(visible=False), ""
         choices = person_choices(features)
+        # The choice is only sent if it changes, because the visitor may have made another one meanwhile.
+        offered = gr.update(choices=choices)
         if person not in [number for _, number in choices]:
-            person = ANYONE[1]
+            person = offered["value"] = ANYONE[1]
         timeline = infer_current(
             self.service,
             analysis,
@@ -100,7 +102,6 @@ class ResultHandlers:
             prior=prior,
             baseline=baseline,
         )
-        offered = gr.update(choices=choices, value=person)
         chart, warnings, summary, *table = self.show_part(timeline, features, style, part, only, rows_shown)
         found = parse_part(part, timeline)
         used = self.service.analyzer_for(features, active, analysis.checkpoint)
