@@ -155,7 +155,8 @@ def connect_people(
         [*chosen, *details, panel.shows],
         [panel.panel, panel.cards, panel.who, *details, panel.name, panel.shows],
     )
-    panel.who.input(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    # Not ``input``: a redraw that began before a choice sets the person back, and then the rest has to follow.
+    panel.who.change(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
     panel.name.submit(handlers.rename, [*chosen, panel.name], session.edited, **AT_ONCE)
     panel.join.click(handlers.join, [*chosen, panel.other], [session.edited, panel.who], **AT_ONCE).success(
         handlers.choose, chosen, [panel.name, *details], **AT_ONCE
