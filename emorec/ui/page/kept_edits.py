@@ -41,15 +41,14 @@ class KeptEdits:
         """The analysis that a reloaded page has found again has ended, if there is one."""
         return self.finish(analysis, edited, marked, request) if analysis.running else (gr.skip(),) * 7
 
-    def after_job(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
-        """The features of a job are stored: both lists, with the latest edits in the results of this recording.
+    def keep_all(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
+        """The features of a job are stored: keep the latest edits, and write the results of the list again; the list.
 
-        Edits are kept only now, because those of an analysis that was deleted meanwhile are not kept.
+        This is an event of its own after the one that waits for the features: edits that were made during the wait are
+        newer than the states with which that one was called.
         """
-        shown = self.recents.after_job(request)
         self._keep(analysis, edited, marked, request)
-        renewed = gr.skip(), *self.renew(analysis, request)
-        return tuple(old if new == gr.skip() else new for old, new in zip(shown, renewed, strict=True))
+        return self.renew(analysis, request)
 
     def keep_people(self, analysis: Analysis, edited: PeopleEdits, request: gr.Request) -> tuple:
         """Persons have changed: keep them, and write the results of the list again; returns the list."""
