@@ -17,7 +17,7 @@ from emorec.ui.page import figures, layout
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.figures import Choices
 from emorec.ui.page.handlers import JobHandlers
-from emorec.ui.page.kept_edits import KeptEdits
+from emorec.ui.page.kept_edits import FINISHED, KeptEdits
 from emorec.ui.page.marker_panel import PageMarkers
 from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.recents_handlers import RecentsHandlers
@@ -221,7 +221,8 @@ def test_the_end_of_an_analysis_restores_what_was_kept_for_its_recording(lists, 
     keep(kept, shown, ONE, ANNA, LOOK)
     analysis, *_, edited, marked = kept.finish(running, PeopleEdits(), PageMarkers(), ONE)
     assert not analysis.running and edited.features(analysis).names[0] == "Anna" and len(marked.of(analysis)) == 2
-    assert set(map(str, kept.finish_resumed(analysis, edited, marked, ONE))) == {str(gr.skip())}  # no job has ended
+    assert kept.finish(analysis, edited, marked, ONE) == (gr.skip(),) * FINISHED  # a page that was loaded: no job ended
+    assert kept.finish(Analysis(), PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * FINISHED  # all was deleted
 
 
 def test_the_end_of_an_analysis_that_was_deleted_meanwhile_keeps_no_name(lists, service, shown, monkeypatch):

@@ -21,6 +21,8 @@ from emorec.ui.page.recordings_handlers import LIST
 from emorec.ui.service import Service
 from emorec.ui.sessions.batch import Item
 
+FINISHED = 7  # values of ``finish``
+
 
 class KeptEdits:
     """The handlers of the edits that are kept, and of the end of an analysis, over the Service that all sessions share.
@@ -32,14 +34,14 @@ class KeptEdits:
         self.service, self.recents, self.recordings = service, recents, recents.recordings
 
     def finish(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
-        """A job has ended: show how, and the persons and markers that were kept for the same recording."""
-        return *self.recents.jobs.finish(analysis, request), *self.restore(analysis, edited, marked, request)
+        """A job has ended: show how, and the persons and markers that were kept for the same recording.
 
-    def finish_resumed(
-        self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request
-    ) -> tuple:
-        """The analysis that a reloaded page has found again has ended, if there is one."""
-        return self.finish(analysis, edited, marked, request) if analysis.running else (gr.skip(),) * 7
+        Nothing changes if the page shows no running analysis: a page that was loaded again has found none, or all was
+        deleted while it ran.
+        """
+        if not analysis.running:
+            return (gr.skip(),) * FINISHED
+        return *self.recents.jobs.finish(analysis, request), *self.restore(analysis, edited, marked, request)
 
     def keep_all(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
         """The features of a job are stored: keep the latest edits, and write the results of the list again; the list.

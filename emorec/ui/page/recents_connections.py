@@ -48,7 +48,7 @@ def connect(
     )
     states = [session.edited, session.marked]
     resumed.then(
-        kept.finish_resumed,
+        kept.finish,
         [session.analysis, *states],
         [session.analysis, parts.status, *main, *states],
         **at_once,
