@@ -7,6 +7,7 @@ from typing import Literal
 
 from emorec.annotation.record import Annotation
 from emorec.annotation.times import LINE_END, WrongFormat, decode_text, parse_seconds
+from emorec.emotions import EMOTIONS
 
 DELIMITERS = "\t;,"
 
@@ -14,9 +15,8 @@ DELIMITERS = "\t;,"
 START = ("start", "time", "onset", "begin", "start_time", "begin_time", "starttime", "tmin")
 END = ("end", "offset", "stop", "end_time", "endtime", "tmax")
 DURATION = ("duration", "length")
-# "dominant" is that of a result, which has "name" for the person.
-TEXT = ("label", "emotion", "marker", "dominant", "name", "text", "annotation")
-TEXT += ("event", "trial_type", "value", "condition")
+TEXT = ("label", "emotion", "marker", "name", "text", "annotation", "event", "trial_type", "value", "condition")
+TEXT_OF_RESULT = ("dominant",)  # the column "name" of a result is the name of the person
 PERSON = ("person", "speaker", "participant", "subject", "face")
 TIER = ("tier",)
 
@@ -93,9 +93,10 @@ def _with_header(rows: list[Row]) -> list[Annotation]:
     """The annotations of rows whose first one is a header. Raises WrongFormat."""
     columns = rows[0][1]
     header = [name.lower() for name in columns]
+    texts = TEXT_OF_RESULT if {*EMOTIONS, *TEXT_OF_RESULT} <= {*header} else TEXT
     start, end, duration, text, person, tier = (
         next((header.index(name) for name in names if name in header), None)
-        for names in (START, END, DURATION, TEXT, PERSON, TIER)
+        for names in (START, END, DURATION, texts, PERSON, TIER)
     )
     if start is None or text is None:
         lacking = "start" if start is None else "label"
@@ -116,8 +117,8 @@ def _with_header(rows: list[Row]) -> list[Annotation]:
             end_time = None if length is None else start_time + length
         if end_time is None:
             end_time = start_time
-        texts = cells.get(text, ""), number, cells.get(tier, ""), cells.get(person, "")
-        annotations.append(_annotation(start_time, end_time, *texts))
+        more = number, cells.get(tier, ""), cells.get(person, "")
+        annotations.append(_annotation(start_time, end_time, cells.get(text, ""), *more))
     return annotations
 
 

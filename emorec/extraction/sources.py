@@ -149,7 +149,7 @@ def from_media(
             raise EmorecError(LINK)
         return as_source(Path(media))
     iterable = hasattr(media, "__array__") or hasattr(media, "__iter__")
-    if not iterable or isinstance(media, bytes | bytearray | Mapping) or hasattr(media, "read"):
+    if not iterable or isinstance(media, bytes | bytearray | Mapping) or hasattr(media, "readline"):
         raise EmorecError(NO_MEDIA.format(kind=f"a {type(media).__name__}"))
     if _holds_paths(media):
         raise EmorecError(SEVERAL)

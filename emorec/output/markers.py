@@ -83,9 +83,11 @@ def parse_markers(given: MarkersLike) -> tuple[Marker, ...]:
 
 def _of_pair(given: Any) -> Marker:
     """The marker of a pair. Raises TypeError or ValueError for a text, and for a row with more than two values."""
-    if isinstance(given, str):
+    if isinstance(given, str | bytes):
         raise TypeError
     time, label = given
+    if hasattr(label, "__len__") and not isinstance(label, str):  # such as a row of a data frame after its index
+        raise TypeError
     return Marker(float(time), str(label))
 
 

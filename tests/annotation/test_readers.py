@@ -11,6 +11,7 @@ from praatio import textgrid
 from emorec import EmorecError, annotation
 from emorec.annotation import Annotation
 from emorec.annotation.times import parse_seconds
+from emorec.emotions import EMOTIONS
 from support import factories
 
 
@@ -30,6 +31,15 @@ def test_a_table_with_a_header_is_read_whatever_its_delimiter_and_order(tmp_path
     }
     for name, text in texts.items():
         assert annotation.read(written(tmp_path, name, text)) == expected, name
+
+
+def test_the_labels_of_a_result_are_its_emotions_and_those_of_other_tables_are_not(tmp_path):
+    shares = ",0" * len(EMOTIONS)
+    result = f"start,end,{','.join(EMOTIONS)},dominant,person,name\n0,1{shares},sad,1,Anna\n"
+    assert annotation.read(written(tmp_path, "a.csv", result)) == [Annotation(0.0, 1.0, "sad", "", "1")]
+    others = "start,end,text,dominant\n0,1,happy,left\n", "start,end,dominant,name\n0,1,yes,happy\n"
+    for text in others:
+        assert annotation.read(written(tmp_path, "b.csv", text)) == [Annotation(0.0, 1.0, "happy")]
 
 
 def test_rows_that_a_spreadsheet_leaves_empty_are_passed_over(tmp_path):

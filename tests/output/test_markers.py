@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from emorec import EmorecError, analyzer, cli
@@ -140,6 +141,9 @@ def test_markers_outside_the_recording_are_left_out_with_a_note_and_if_all_are_r
         {"35": "a"},
         [(3.5, 5.0, "a")],
         [(0, 3.5, "a")],  # a row of a data frame with its index
+        pd.DataFrame({"time": [3.5], "label": ["a"]}).iterrows(),
+        [(1.0, ["a"])],
+        [b"35"],
         np.array([[1.0], [2.0]]),
         [(10**400, "a")],
     ],

@@ -187,6 +187,15 @@ def test_pictures_and_sound_in_memory_make_a_timeline(analyzer):
     assert len(analyzer.analyze(columns, sample_rate=RATE)) == 2
 
 
+def test_a_reader_of_pictures_is_no_open_file(analyzer):
+    class Reader(list):
+        def read(self):
+            return self.pop(0)
+
+    frames = np.zeros((20, 32, 32, 3), np.uint8)
+    assert len(analyzer.analyze(Reader(frames), frame_rate=10)) == 2
+
+
 @pytest.mark.parametrize(
     ("media", "given", "sentence"),
     [

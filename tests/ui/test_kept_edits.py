@@ -13,11 +13,11 @@ from emorec.analyzer import Analyzer
 from emorec.annotation import Marker
 from emorec.extraction.options import Settings
 from emorec.extraction.people import People, Person
-from emorec.ui.page import figures
+from emorec.ui.page import figures, layout
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.figures import Choices
 from emorec.ui.page.handlers import JobHandlers
-from emorec.ui.page.kept_edits import KeptEdits
+from emorec.ui.page.kept_edits import FINISHED, KeptEdits
 from emorec.ui.page.marker_panel import PageMarkers
 from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.recents_handlers import RecentsHandlers
@@ -161,7 +161,7 @@ def test_what_was_said_stays_when_the_recording_is_analysed_with_other_choices(l
     other = replace(other, id="x")  # analysed again: the page still shows Anna, which is newer than Eva
     edited, marked = kept.restore(other, ANNA, PageMarkers(), ONE)
     assert edited == gr.skip() and marked.of(other) == LOOK.markers
-    kept.after_job(other, ANNA, PageMarkers(), ONE)
+    kept.keep_all(other, ANNA, PageMarkers(), ONE)
     assert service.memory.edits("a", "l").people == ANNA.people
 
     _, analysis, _, _, _, edited, _, _, marked, *_ = lists.do("open r #1", Analysis(), ONE)
@@ -226,7 +226,8 @@ def test_the_end_of_an_analysis_restores_what_was_kept_for_its_recording(lists, 
     keep(kept, shown, ONE, ANNA, LOOK)
     analysis, *_, edited, marked = kept.finish(running, PeopleEdits(), PageMarkers(), ONE)
     assert not analysis.running and edited.features(analysis).names[0] == "Anna" and len(marked.of(analysis)) == 2
-    assert set(map(str, kept.finish_resumed(analysis, edited, marked, ONE))) == {str(gr.skip())}  # no job has ended
+    assert kept.finish(analysis, edited, marked, ONE) == (gr.skip(),) * FINISHED  # a page that was loaded: no job ended
+    assert kept.finish(Analysis(), PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * FINISHED  # all was deleted
 
 
 def test_the_end_of_an_analysis_that_was_deleted_meanwhile_keeps_no_name(lists, service, shown, monkeypatch):
@@ -234,16 +235,27 @@ def test_the_end_of_an_analysis_that_was_deleted_meanwhile_keeps_no_name(lists, 
     kept, running = KeptEdits(service, lists), replace(shown, running=True)
     lists.do("forget-all #1", Analysis(), ONE)
     analysis, *_ = kept.finish(running, ANNA, LOOK, ONE)
-    kept.after_job(analysis, ANNA, LOOK, ONE)
+    kept.keep_all(analysis, ANNA, LOOK, ONE)
     assert service.memory.edits("a", "k") == NO_EDITS
 
 
 def test_after_a_job_the_list_has_the_edits_that_were_made_meanwhile(lists, service, shown, tmp_path):
     (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
-    assert KeptEdits(service, lists).after_job(shown, PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * (1 + LIST)
-    recents, *listed = KeptEdits(service, lists).after_job(shown, ANNA, PageMarkers(), ONE)
-    assert recents == gr.skip() and listed != [gr.skip()] * LIST
+    kept = KeptEdits(service, lists)
+    assert kept.keep_all(shown, PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * LIST
+    assert "a.mp4" in kept.keep_all(shown, ANNA, PageMarkers(), ONE)[0]
     assert "Anna" in {row["name"] for row in written(item)["rows"]}
+
+
+def test_the_event_that_waits_for_the_end_of_a_job_has_no_edits_from_before(service):
+    page = layout.build(service.analyzers.default)
+    waiting = [number for number, event in page.fns.items() if event.name == "after_job"]
+    keeping = [event for event in page.fns.values() if event.name == "keep_all"]
+    assert len(waiting) == 2 and all(page.fns[number].inputs == [] for number in waiting)
+    assert [trigger[0] for event in keeping for trigger in event.targets] == [None, None]
+    assert [event.trigger_after for event in keeping] == waiting
+    states = [type(block.value) for block in keeping[0].inputs]
+    assert states == [Analysis, PeopleEdits, PageMarkers]
 
 
 def test_a_name_is_there_when_another_recording_was_opened_between(chromium, page_server, tmp_path):

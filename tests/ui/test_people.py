@@ -47,6 +47,41 @@ def cards(page):
     return page.locator("#cards li b").all_inner_texts()
 
 
+EVENT_OF_CARDS = """() => {
+  const { components, dependencies } = window.gradio_config;
+  const { id } = components.find(({ props }) => props.elem_id === "cards");
+  return dependencies.find(({ outputs }) => outputs.includes(id)).id;
+}"""
+CHOSEN = """([who, name]) => document.querySelector("#who input").value === who
+  && document.querySelector("#name :is(input, textarea)").value === name"""
+
+
+def test_a_person_who_is_chosen_during_a_redraw_stays_chosen(chromium, page_server, recording):
+    held = []
+    with visiting(chromium, page_server) as page:
+        analyze(page, recording)
+        page.click("#people > button")
+        await_cards(page, "person 0", "person 1")
+        give_name(page, "Anna")
+        page.wait_for_function(CHOSEN, arg=["Anna", "Anna"])
+        number = page.evaluate(EVENT_OF_CARDS)
+
+        def hold(route):
+            if not held and route.request.post_data_json["fn_index"] == number:
+                held.append(route)  # with the person who is chosen now
+            else:
+                route.continue_()
+
+        page.route("**/queue/join*", hold)
+        change(page, lambda: set_number(page, "Step", 2))
+        choose(page, "Who", "person 1")
+        page.wait_for_function(CHOSEN, arg=["person 1", ""])
+        (redraw,) = held
+        redraw.continue_()
+        page.wait_for_timeout(1000)  # until the answer is there and shown
+        assert page.evaluate(CHOSEN, ["person 1", ""])
+
+
 def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_server, page_folder, recording, tmp_path):
     with visiting(chromium, page_server) as page:
         analyze(page, recording)

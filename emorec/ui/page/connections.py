@@ -90,7 +90,9 @@ def connect_inputs(
         [session.analysis, parts.status, *buttons, *states],
         concurrency_limit=None,
         **QUIET,
-    ).then(kept.after_job, [session.analysis, *states], lists.components, concurrency_limit=None, **QUIET)
+    ).then(lists.after_job, None, lists.components, concurrency_limit=None, **QUIET).then(
+        kept.keep_all, [session.analysis, *states], lists.components[1:], concurrency_limit=None, **QUIET
+    )
     running = [job, lists.resumed]
     parts.cancel.click(
         jobs.cancel, None, [parts.status, parts.cancel], cancels=running, concurrency_limit=None, **QUIET

@@ -21,6 +21,8 @@ from emorec.ui.page.recordings_handlers import LIST
 from emorec.ui.service import Service
 from emorec.ui.sessions.batch import Item
 
+FINISHED = 7  # values of ``finish``
+
 
 class KeptEdits:
     """The handlers of the edits that are kept, and of the end of an analysis, over the Service that all sessions share.
@@ -34,21 +36,21 @@ class KeptEdits:
     def finish(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
         """A job has ended: show how, and the persons and markers that were kept for the same recording.
 
-        Nothing changes without a job: a page that was loaded may have found none, or all may have been deleted.
+        Nothing changes if the page shows no running analysis: a page that was loaded again has found none, or all was
+        deleted while it ran.
         """
         if not analysis.running:
-            return (gr.skip(),) * 7
+            return (gr.skip(),) * FINISHED
         return *self.recents.jobs.finish(analysis, request), *self.restore(analysis, edited, marked, request)
 
-    def after_job(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
-        """The features of a job are stored: both lists, with the latest edits in the results of this recording.
+    def keep_all(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
+        """The features of a job are stored: keep the latest edits, and write the results of the list again; the list.
 
-        Edits are kept only now, because those of an analysis that was deleted meanwhile are not kept.
+        This is an event of its own after the one that waits for the features: edits that were made during the wait are
+        newer than the states with which that one was called.
         """
-        shown = self.recents.after_job(request)
         self._keep(analysis, edited, marked, request)
-        renewed = gr.skip(), *self.renew(analysis, request)
-        return tuple(old if new == gr.skip() else new for old, new in zip(shown, renewed, strict=True))
+        return self.renew(analysis, request)
 
     def keep_people(self, analysis: Analysis, edited: PeopleEdits, request: gr.Request) -> tuple:
         """Persons have changed: keep them, and write the results of the list again; returns the list."""

@@ -132,6 +132,7 @@ def build(
         resumed = recents_connections.connect(parts, session, handlers, kept, QUIET, MAX_WATCHED)
         lists = recents.Lists(
             show=handlers.both,
+            after_job=handlers.after_job,
             components=recents_connections.shown_lists(parts),
             resumed=resumed,
         )

@@ -54,11 +54,12 @@ DELETED = """() => {
 class Lists:
     """The lists of recordings and of recent analyses.
 
-    ``show`` returns the new values of their ``components``. ``resumed`` is the event that shows an analysis which was
-    found again after a reload.
+    ``show`` returns the new values of their ``components``, and so does ``after_job`` after the job of the page has
+    ended. ``resumed`` is the event that shows an analysis which was found again after a reload.
     """
 
     show: Callable[..., tuple]
+    after_job: Callable[..., tuple]
     components: list[Any]
     resumed: Any
 

@@ -52,7 +52,9 @@ def connect(
         [session.analysis, *states],
         [session.analysis, parts.status, *main, *states],
         **at_once,
-    ).then(kept.after_job, [session.analysis, *states], shown, **at_once).then(None, None, None, js=LOADED, **quiet)
+    ).then(handlers.after_job, None, shown, **at_once).then(
+        kept.keep_all, [session.analysis, *states], shown[1:], **at_once
+    ).then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     used = [getattr(choices, name) for name in stored_choices.NAMES]
     current += [parts.results.part, session.marked, parts.inputs.file, *used]
