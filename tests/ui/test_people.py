@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from playwright.sync_api import TimeoutError
 
 from emorec.extraction.people import People, Person
 from emorec.ui.page import people_handlers
@@ -39,8 +40,15 @@ HREFS = "all => all.map(one => one.getAttribute('href') ?? one.getAttribute('xli
 
 def choose(page, name, option):
     """Choose in one of Gradio's lists; the highlights have a list of persons of their own."""
-    page.get_by_role("combobox", name=name).and_(page.locator("input")).click()
-    page.get_by_test_id("dropdown-option").filter(has_text=option).click()
+    field = page.get_by_role("combobox", name=name).and_(page.locator("input"))
+    offered = page.get_by_test_id("dropdown-option").filter(has_text=option)
+    for _ in range(10):
+        field.click()
+        try:
+            return offered.click(timeout=3000)
+        except TimeoutError:  # the answer of a redraw has closed the list
+            page.keyboard.press("Escape")
+    raise AssertionError(f"{option} is not offered under {name}")
 
 
 def cards(page):
