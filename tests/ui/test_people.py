@@ -46,8 +46,8 @@ def choose(page, name, option):
         field.click()
         try:
             return offered.click(timeout=3000)
-        except TimeoutError:  # the answer of a redraw has closed the list
-            page.keyboard.press("Escape")
+        except TimeoutError:  # the answer of a redraw has closed the list, which opens again with the next focus alone
+            field.blur()
     raise AssertionError(f"{option} is not offered under {name}")
 
 
