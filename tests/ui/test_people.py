@@ -90,6 +90,36 @@ def test_a_person_who_is_chosen_during_a_redraw_stays_chosen(chromium, page_serv
         assert page.evaluate(CHOSEN, ["person 1", ""])
 
 
+SENT_BY = """() => {
+  const { components, dependencies } = window.gradio_config;
+  const choices = components.filter(({ props }) => ["Person", "Who", "The same as"].includes(props.label));
+  const ids = choices.map(({ id }) => id);
+  return dependencies.map(({ inputs }) => inputs.flatMap((id, place) => ids.includes(id) ? [place] : []));
+}"""
+
+
+def test_a_person_who_is_not_offered_any_more_is_no_error(chromium, page_server, recording):
+    with visiting(chromium, page_server) as page:
+        analyze(page, recording)
+        page.click("#people > button")
+        await_cards(page, "person 0", "person 1")
+        places, changed = page.evaluate(SENT_BY), []
+
+        def change_person(route):
+            sent = route.request.post_data_json
+            for place in places[sent["fn_index"]]:
+                sent["data"][place] = 7
+                changed.append(sent["fn_index"])
+            route.continue_(post_data=json.dumps(sent))
+
+        page.route("**/queue/join*", change_person)
+        change(page, lambda: set_number(page, "Step", 2))
+        rows = csv.DictReader(download(page, "csv")[1].decode().splitlines())
+        assert [row["start"] for row in rows][:2] == ["0.0", "2.0"]
+        assert len(set(changed)) == 3  # the redraw, what follows it, and the download
+        assert page.get_by_test_id("toast-text").count() == 0
+
+
 def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_server, page_folder, recording, tmp_path):
     with visiting(chromium, page_server) as page:
         analyze(page, recording)
@@ -280,7 +310,7 @@ def test_what_is_typed_after_an_edit_stays():
     *_, shows = handlers.show(two(), PeopleEdits(), 0)
     edited, shows = handlers.rename(two(), PeopleEdits(), 0, " Anna ")
     assert handlers.show(two(), edited, 0, shown=shows)[-2] == gr.skip()
-    edited, who, name, shows = handlers.join(two(), edited, 0, 1)
+    edited, who, shows, name, *_ = handlers.join(two(), edited, 0, 1)
     assert (who, name) == (1, "Anna") and handlers.show(two(), edited, 1, shown=shows)[-2] == gr.skip()
     edited, name, shows = handlers.reset(two(), 0)
     assert name == "" and handlers.show(two(), edited, 0, shown=shows)[-2] == gr.skip()

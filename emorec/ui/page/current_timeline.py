@@ -17,6 +17,9 @@ from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.service import Service
 
 CHOICES = ("fusion", "step", "window", "smooth", "person", "prior", "baseline")  # of ``infer_current``, in this order
+# For events that a list of persons is an input of: when one comes, the chosen person may not be offered any more. The
+# handlers allow for this, while Gradio would report an error that says little.
+NOT_PREPROCESSED: dict[str, Any] = {"preprocess": False}
 
 
 def infer_current(
@@ -77,4 +80,4 @@ class CurrentTimeline:
 
         called = call_generator if inspect.isgeneratorfunction(handler) else call
         called.__name__ = handler.__name__
-        return button.click(called, [*self._inputs, *inputs], outputs, **settings)
+        return button.click(called, [*self._inputs, *inputs], outputs, **(settings | NOT_PREPROCESSED))

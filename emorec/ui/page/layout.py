@@ -145,7 +145,7 @@ def build(
         )
         kept_edits.connect(session, kept, lists.components[1:], AT_ONCE)
         video.connect(parts, session, video.VideoHandlers(service), QUIET, SAVE, after_draw, current)
-        after_draw.connect(drawn, AT_ONCE)
+        after_draw.connect(drawn, AT_ONCE | current_timeline.NOT_PREPROCESSED)
         library_handlers.connect(parts, session, library_handlers.LibraryHandlers(service), QUIET)
         live.connect(parts, session, live.LiveHandlers(service), QUIET)
         page.unload(jobs.leave)

@@ -127,15 +127,16 @@ class PeopleHandlers:
         renamed = self._edit(analysis, edited, lambda features: people_edits.rename(features, _chosen(who), name))
         return renamed, Shown(id=analysis.id, who=who, name=name)
 
-    def join(
-        self, analysis: Analysis, edited: PeopleEdits, who: int | None, other: int | None
-    ) -> tuple[PeopleEdits, int, str, Shown]:
-        """Two persons are joined under the number of the other one, who becomes the chosen person, with the name."""
+    def join(self, analysis: Analysis, edited: PeopleEdits, who: int | None, other: int | None) -> tuple:
+        """Two persons are joined under the number of the other one, who becomes the chosen person.
+
+        Returns the edits, the chosen person, what the panel shows now, and what ``choose`` returns.
+        """
         if other is None:
             raise gr.Error(NO_OTHER, print_exception=False)
         joined = self._edit(analysis, edited, lambda features: people_edits.join(features, _chosen(who), other))
-        name = joined.people.names().get(other, "")
-        return joined, other, name, Shown(id=analysis.id, who=other, name=name)
+        name, *details = self.choose(analysis, joined, other)
+        return joined, other, Shown(id=analysis.id, who=other, name=name), name, *details
 
     def divide(self, analysis: Analysis, edited: PeopleEdits, who: int | None, chosen: list[str] | None) -> PeopleEdits:
         """Some stretches of a person show another person: divide them."""
@@ -152,9 +153,14 @@ class PeopleHandlers:
         return PeopleEdits(analysis.id), "", Shown(id=analysis.id, who=who)
 
     def load(
-        self, file: dict | list | None, analysis: Analysis, edited: PeopleEdits, request: gr.Request
-    ) -> PeopleEdits:
-        """A names file was uploaded."""
+        self,
+        file: dict | list | None,
+        analysis: Analysis,
+        edited: PeopleEdits,
+        who: int | None,
+        request: gr.Request,
+    ) -> tuple:
+        """A names file was uploaded: the edits, and what ``choose`` returns."""
         with user_errors():
             given = file[0] if isinstance(file, list) and file else file
             if not isinstance(given, dict) or analysis.features is None:
@@ -163,7 +169,8 @@ class PeopleHandlers:
             used, notes = people_file.apply(people_file.read(path), analysis.features)
         for note in notes:
             gr.Warning(html.escape(note))
-        return PeopleEdits(analysis.id, used.people)
+        loaded = PeopleEdits(analysis.id, used.people)
+        return loaded, *self.choose(analysis, loaded, who)
 
     def save(self, analysis: Analysis, edited: PeopleEdits, request: gr.Request) -> str:
         """The names file as a download."""

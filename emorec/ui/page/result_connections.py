@@ -9,7 +9,7 @@ import gradio as gr
 
 from emorec.ui import fragments
 from emorec.ui.page.connections import AT_ONCE, QUIET
-from emorec.ui.page.current_timeline import CurrentTimeline
+from emorec.ui.page.current_timeline import NOT_PREPROCESSED, CurrentTimeline
 from emorec.ui.page.followups import Followups
 from emorec.ui.page.people_handlers import NAME_OF, PeopleHandlers
 from emorec.ui.page.result_handlers import ResultHandlers
@@ -81,7 +81,7 @@ def connect_results(
             results.page,
             results.overview,
         ],
-        **AT_ONCE,
+        **(AT_ONCE | NOT_PREPROCESSED),
     )
     gr.on(
         # A script sets the part; Gradio reports this as ``change``, not as ``input``.
@@ -155,21 +155,25 @@ def connect_people(
         [*chosen, *details, panel.shows],
         [panel.panel, panel.cards, panel.who, *details, panel.name, panel.shows],
     )
+    at_once = AT_ONCE | NOT_PREPROCESSED
     # Not two events of one choice: where Gradio repeats one of them later, it repeats both, and what was typed is lost.
-    panel.who.input(None, panel.who, panel.name, js=NAME_OF, **QUIET).then(handlers.details, chosen, details, **AT_ONCE)
-    # Each name counts, also one before the latest, with the values of its own moment. The browser sends them in turn.
-    # Not preprocessed: the person may not be offered any more, and Gradio's words for that say little.
-    each: dict[str, Any] = AT_ONCE | {"trigger_mode": "multiple", "preprocess": False}
+    panel.who.input(None, panel.who, panel.name, js=NAME_OF, **QUIET).then(handlers.details, chosen, details, **at_once)
+    # Each name counts, with the values of its own moment, also one before the latest. The browser sends them in turn.
+    each = at_once | {"trigger_mode": "multiple"}
     # The second click of a double click would join or divide what the first one has already joined or divided.
-    first = each | {"trigger_mode": "once"}
+    first = at_once | {"trigger_mode": "once"}
     panel.name.submit(handlers.rename, [*chosen, panel.name], [session.edited, panel.shows], **each)
+    # Not a second event for the details: until it came, the choice would be a person who was joined.
     panel.join.click(
-        handlers.join, [*chosen, panel.other], [session.edited, panel.who, panel.name, panel.shows], **first
-    ).success(handlers.details, chosen, details, **AT_ONCE)
+        handlers.join, [*chosen, panel.other], [session.edited, panel.who, panel.shows, panel.name, *details], **first
+    )
     panel.divide.click(handlers.divide, [*chosen, panel.stretches], session.edited, **first)
     panel.reset.click(handlers.reset, [session.analysis, panel.who], [session.edited, panel.name, panel.shows], **each)
-    # Not preprocessed: the handler first checks whose the file is.
-    panel.load.upload(
-        handlers.load, [panel.load, *known], session.edited, preprocess=False, concurrency_limit=None, **QUIET
-    ).success(handlers.choose, chosen, [panel.name, *details], **AT_ONCE)
+    panel.load.upload(  # not preprocessed: the handler first checks whose the file is
+        handlers.load,
+        [panel.load, *chosen],
+        [session.edited, panel.name, *details],
+        concurrency_limit=None,
+        **(QUIET | NOT_PREPROCESSED),
+    )
     connect_download(panel.save.click, handlers.save, known, parts.results.download)
