@@ -273,6 +273,24 @@ def test_a_name_like_a_formula_stays_a_text(tmp_path):
     }
 
 
+def test_columns_of_a_workbook_show_their_cells_whole(tmp_path):
+    made = Timeline.of(dataclasses.replace(CASES["people"], notes=("A long note. " * 20,)))
+    book = openpyxl.load_workbook(written(made, "xlsx", tmp_path))
+    for sheet in book:
+        for column in sheet.iter_cols():
+            width = sheet.column_dimensions[column[0].column_letter].width
+            needed = [9 if isinstance(cell.value, float | bool) else len(str(cell.value or "")) for cell in column]
+            assert min(max(needed), 60) <= width <= 60
+    assert {sheet.title for sheet in book if sheet.column_dimensions["B"].width == 60} == {"choices"}
+
+
+def test_true_and_false_in_a_workbook_are_shown_as_words(tmp_path):
+    """LibreOffice shows them as 1 and 0 without a format of their own."""
+    cells = [cell for rows in sheets(Timeline.of(CASES["one"]), tmp_path).values() for row in rows for cell in row]
+    formats_of = {kind: {cell.number_format for cell in cells if type(cell.value) is kind} for kind in (bool, float)}
+    assert formats_of == {bool: {'"TRUE";"TRUE";"FALSE"'}, float: {"General"}}
+
+
 def test_a_workbook_that_excel_could_not_open_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr("emorec.output.workbook.MAX_ROWS", 35)
     with pytest.raises(EmorecError, match="at most 35 rows and this result has 36; choose a longer step or CSV"):
