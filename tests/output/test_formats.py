@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import mimetypes
 import re
 import warnings
 from urllib.parse import unquote
@@ -35,6 +36,8 @@ ODD = 'Anna "Ä" <b> & O\'Neil 映 \x00\n\u2028🎬'
 NAMES = {0: ODD, 1: "=1+1", 4: "=1+1"}
 ODD_SHOWN = 'Anna "Ä" <b> & O\'Neil 映 🎬'
 SCHEMA = json.loads((ROOT / "docs" / "timeline.schema.json").read_text(encoding="utf-8"))
+# What a system may know about the endings of files.
+GUESSED = {"a.ts": ("text/x-qt", None), "a.mov": ("video/a", None), "a.WAV": ("audio/vnd.wave", None)}
 EMOTIONML = "{http://www.w3.org/2009/10/emotionml}"
 
 
@@ -367,6 +370,17 @@ def test_elan_finds_the_recording_beside_the_document():
     assert unquote(media.get("RELATIVE_MEDIA_URL")) == f"./{ODD_SHOWN}.mp4"
     assert media.get("RELATIVE_MEDIA_URL").isascii()
     assert media.get("MIME_TYPE") == "video/mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "has_video", "kind"),
+    [("a.WAV", False, "audio/x-wav"), ("a.ts", True, "video/*"), ("a.y", False, "audio/*"), ("a.mov", True, "video/a")],
+)
+def test_elan_is_told_that_a_recording_is_video_or_sound_whatever_the_system_knows(name, has_video, kind, monkeypatch):
+    monkeypatch.setattr(mimetypes, "guess_type", lambda name: GUESSED.get(name, (None, None)))
+    made = Timeline.of(dataclasses.replace(CASES["one"], media={"name": name, "has_video": has_video}))
+    (media,) = ElementTree.fromstring(made.to_eaf()).iter("MEDIA_DESCRIPTOR")
+    assert media.get("MIME_TYPE") == kind
 
 
 def test_a_textgrid_is_read_by_praatio(timeline, tmp_path):
