@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from emorec.annotation.tables import without_row_names
-from emorec.annotation.times import decode_text
+from emorec.annotation.times import MISSING, decode_text
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, require
 from emorec.inference.timeline import Timeline
@@ -32,8 +32,6 @@ EMPTY = "{name} has no rows, so there is nothing to compare."
 # Values of the column "sure". A spreadsheet program in another language saves true and false in that language.
 TRUE = ("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "1", "1.0", "1,0", "yes")
 FALSE = ("false", "falsch", "faux", "falso", "onwaar", "fałsz", "0", "0.0", "0,0", "no", "")
-# What R, pandas, BIDS, SQL and Stata write into a cell without a value, in lower case.
-MISSING = ("", "na", "<na>", "nan", "n/a", "null", "none", ".")
 UNKNOWN_SURE = "The column 'sure' of {name} has {word!r}, which is neither true nor false; such rows count as unsure."
 
 ResultLike = Timeline | str | PathLike[str]

@@ -512,6 +512,20 @@ def test_a_map_is_read_from_a_file(tmp_path):
         assert found.every.rows == 2 and "'Scham' (1.0 s)" in "".join(found.notes)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"","label","emotion"\n"1","Ärger","angry"\n"2","Scham",NA\n',
+        '"label"\t"emotion"\n"1"\t"Ärger"\t"angry"\n"2"\t"Scham"\tNA\n',
+    ],
+)
+def test_a_map_is_read_as_r_and_spreadsheet_programs_save_it(tmp_path, text, encoding):
+    (tmp_path / "map.csv").write_text(text, encoding=encoding)
+    known = label_meanings(tmp_path / "map.csv")
+    assert (known["ärger"], known["scham"]) == ("angry", None) and not {"1", "2"} & {*known}
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_header_of_a_map_says_which_column_is_the_label(tmp_path, delimiter):
     rows = ["Emotion,n,Label", "happy,1,Freude", "angry,2,disgust", "-,3,Scham", ",,", "sad,4,'a, b; c'", "fear,5,"]
@@ -552,10 +566,12 @@ def test_a_map_may_have_a_tab_no_header_and_an_equals_sign_in_its_name(tmp_path,
         ("Freude=Spass", "names none of the seven emotions"),
         ("none.json", "cannot be read"),
         ("list.json", "must hold an object"),
+        ("old.csv", r"cannot be read \(it is not text in UTF-8 or UTF-16\)"),
     ],
 )
 def test_a_wrong_map_is_one_sentence(tmp_path, monkeypatch, given, sentence):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.csv").write_text("label,emotion\nÄrger,angry\n", encoding="cp1252")
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(EmorecError, match=sentence):
         label_meanings(given)
