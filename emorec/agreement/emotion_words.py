@@ -11,6 +11,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from emorec.annotation.tables import without_row_names
+from emorec.annotation.times import MISSING, decode_text
 from emorec.emotions import EMOTIONS, FOLDING
 from emorec.errors import EmorecError
 
@@ -30,7 +32,7 @@ Mapped = Mapping[str, str | list[str] | None] | str | PathLike[str]
 
 DELIMITERS = "\t;,"  # of a table; if a line has several of them, the first one here counts
 QUOTED = re.compile(r'"[^"]*"')
-NOTHING = ("", "none", "null", "-")  # in place of an emotion, for a label without a counterpart
+NOTHING = (*MISSING, "-")  # in place of an emotion, for a label without a counterpart
 
 WRONG_PAIR = (
     "The map has {one!r} beside {other!r}, which names none of the seven emotions; "
@@ -84,7 +86,7 @@ def _is_nothing(value: Any) -> bool:
 def _pairs_of_file(path: Path) -> list[tuple[Any, Any]]:
     """Labels and emotions of a JSON, CSV or TSV file. Raises EmorecError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = decode_text(path.read_bytes())
         if path.suffix.lower() != ".json":
             return _pairs_of_table(text)
         content = json.loads(text)
@@ -108,15 +110,16 @@ def _pairs_of_table(text: str) -> list[tuple[Any, Any]]:
         each for each, line in with_delimiter if "label" in (cell.strip(' "').lower() for cell in line.split(each))
     )
     delimiter = next(of_header, with_delimiter[0][0] if with_delimiter else ",")
-    rows = [dict(enumerate(row)) for row in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, row))]
+    rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, row))]
     label, emotion = 0, 1
-    headers = [[cell.strip().lower() for cell in row.values()] for row in rows]
+    headers = [[cell.strip().lower() for cell in row] for row in rows]
     if header := next((cells for cells in headers if "label" in cells), None):
         label = header.index("label")
         emotion = header.index("emotion") if "emotion" in header else int(label == 0)
-        kept = zip(rows, headers, strict=True)
-        rows = [row for row, cells in kept if cells != header and row.get(label, "").strip()]
-    return [(row.get(label), row.get(emotion)) for row in rows]
+        kept = [row for row, cells in zip(rows, headers, strict=True) if cells != header]
+        rows = [row for row in without_row_names(header, kept, delimiter) if "".join(row[label : label + 1]).strip()]
+    cells_of = (dict(enumerate(row)) for row in rows)
+    return [(cells.get(label), cells.get(emotion)) for cells in cells_of]
 
 
 def _pairs_of_mapping(content: Mapping[str, Any]) -> list[tuple[Any, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from emorec.annotation.tables import without_row_names
+from emorec.annotation.times import MISSING, decode_text
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, require
 from emorec.inference.timeline import Timeline
@@ -114,7 +118,7 @@ def _rows_of_timeline(timeline: Timeline) -> Rows:
 
 
 def _rows_of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
-    dominant = [str(record["dominant"] or "") for record in records]
+    dominant = [_text(record["dominant"]) for record in records]
     unknown = next((word for word in dominant if word and word not in EMOTIONS), None)
     if unknown:
         raise ValueError(f"{unknown!r} is none of the seven emotions")
@@ -125,7 +129,8 @@ def _rows_of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
         raise ValueError("a row has no time")
     if ((confidence < 0) | (confidence > 1 + 1e-6)).any():
         raise ValueError("a confidence is not between 0 and 1")
-    sure = [_lower(record["sure"]) for record in records]
+    sure = [_text(record["sure"]).lower() for record in records]
+    persons = [_person(record["person"]) for record in records]
     strange = next((word for word in sure if word not in (*TRUE, *FALSE)), None)
     return Rows(
         name,
@@ -134,17 +139,19 @@ def _rows_of_records(name: str, records: list[Mapping[str, Any]]) -> Rows:
         np.array([EMOTIONS.index(word) if word else -1 for word in dominant]),
         confidence,
         np.array([word in TRUE for word in sure]),
-        np.array([_person(record["person"]) for record in records], str),
-        np.array([str(record.get("name") or "") for record in records], str),
+        np.array(persons, str),
+        np.array([_name(record, person) for record, person in zip(records, persons, strict=True)], str),
         () if strange is None else (UNKNOWN_SURE.format(name=name, word=strange),),
     )
 
 
 def _read_csv(path: Path) -> Iterable[Mapping[str, Any]]:
-    text = path.read_text(encoding="utf-8-sig")
+    text = decode_text(path.read_bytes())
     header = text.partition("\n")[0]
     delimiter = max("\t;,", key=header.count)
-    records = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
+    columns, *rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)) or [[]]
+    rows = without_row_names(columns, [row for row in rows if row], delimiter)
+    records = [dict(itertools.zip_longest(columns, row[: len(columns)])) for row in rows]
     for record in records:
         record["name"] = _without_apostrophe(record.get("name") or "")
     return records
@@ -176,14 +183,15 @@ def _read_parquet(path: Path) -> Iterable[Mapping[str, Any]]:
 
 
 def _number(value: object) -> float:
-    """A number of a cell, also with a decimal comma; NaN for an empty cell. Raises ValueError."""
-    if value is None or value == "":
-        return np.nan
-    return float(str(value).replace(",", "."))
+    """A number of a cell, also with a decimal comma; NaN for a cell without a value. Raises ValueError."""
+    text = _text(value)
+    return float(text.replace(",", ".")) if text else np.nan
 
 
-def _lower(value: object) -> str:
-    return "" if value is None else str(value).strip().lower()
+def _text(value: object) -> str:
+    """The text of a cell, "" for a cell without a value."""
+    text = "" if value is None else str(value).strip()
+    return "" if text.lower() in MISSING else text
 
 
 def _person(value: object) -> str:
@@ -192,3 +200,8 @@ def _person(value: object) -> str:
     if np.isinf(number):
         raise ValueError(f"{value!r} is no number of a person")
     return "" if np.isnan(number) or number < 0 else str(int(number))
+
+
+def _name(record: Mapping[str, Any], person: str) -> str:
+    """The name in a row. A person may be called "NA"; in a row about nobody this means that there is no name."""
+    return str(record.get("name") or "") if person else _text(record.get("name"))

@@ -15,9 +15,13 @@ from emorec.annotation.times import WrongFormat, decode_text
 # A quoted string, a flag, the index of an item, a word, or a number.
 TOKEN = re.compile(r'"((?:[^"]|"")*)"|<\w+>|\[\d*\]|[A-Za-z_?]+|([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)')
 
+BINARY = b"ooBinaryFile"  # how files begin that Praat saves as binary
+
 
 def read(content: bytes) -> list[Annotation]:
     """The intervals and points of every tier; intervals without text are left out. Raises WrongFormat."""
+    if content.startswith(BINARY):
+        raise WrongFormat("it is binary; open it in Praat and save it as a text file")
     values = _values(decode_text(content))
     try:
         # Praat used to write "ooTextFile short" into short files.

@@ -44,7 +44,19 @@ def read(content: bytes) -> list[Annotation]:
         return []
     if parse_seconds(rows[0][1][0]) is not None:
         return [_without_header(row, number) for number, row in rows]
-    return _with_header(rows)
+    numbers, cells = [number for number, _ in rows], [row for _, row in rows]
+    cells[1:] = without_row_names(cells[0], cells[1:], delimiter)
+    return _with_header(list(zip(numbers, cells, strict=True)))
+
+
+def without_row_names(columns: list[str], rows: list[list[str]], delimiter: str) -> list[list[str]]:
+    """The cells of rows without the names of the rows, which R writes into a first column that has no name.
+
+    Every row then has one cell more than there are columns. Between commas this may also be a decimal comma, and an
+    empty last cell is a delimiter at the end of the line: these rows are returned as they are.
+    """
+    named = delimiter != "," and rows and all(len(row) == len(columns) + 1 for row in rows)
+    return [row[1:] for row in rows] if named and any(row[-1] for row in rows) else rows
 
 
 def _rows(lines: list[tuple[int, str]], delimiter: str, quoting: Literal[0, 3]) -> list[Row]:

@@ -11,6 +11,9 @@ CLOCK = re.compile(r"(-?)(?:(?:(\d+):)?(\d{1,2}|\d+(?=:)):)?(\d+(?:[.,]\d*)?(?:[
 
 LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which may stand in a label
 
+# What R, pandas, BIDS, SQL and Stata write into a cell without a value, in lower case.
+MISSING = ("", "na", "<na>", "nan", "n/a", "null", "none", ".")
+
 # A file may begin with a mark of its encoding; Praat writes UTF-16.
 ENCODINGS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 

@@ -16,6 +16,7 @@ SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 LANGUAGE = "http://cdb.iso.org/lg/CDB-00138502-001"  # ELAN's definition of "undetermined"
 EMOTION, CONFIDENCE = "emotion", "confidence"  # types of tiers
+WAV = "audio/x-wav"
 CONSTRAINT = "Symbolic_Association"  # one child for each annotation of the parent tier
 
 
@@ -39,7 +40,7 @@ def eaf_text(timeline: Timeline) -> str:
     header = xml.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if name := media_name(timeline):
         link = f"./{quote(name)}"
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kind = _mime_type(name, bool(timeline.media.get("has_video", True)))
         xml.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=link, MIME_TYPE=kind, RELATIVE_MEDIA_URL=link)
     order = xml.SubElement(root, "TIME_ORDER")
     last = _add_tiers(root, tiers(timeline), order)
@@ -47,6 +48,15 @@ def eaf_text(timeline: Timeline) -> str:
     _add_types(root)
     xml.indent(root, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, "unicode") + "\n"
+
+
+def _mime_type(name: str, has_video: bool) -> str:
+    """The type of a recording as ELAN names it, which chooses the player and the waveform by it."""
+    if name.lower().endswith(".wav"):
+        return WAV  # systems and versions of Python name it differently
+    # A system may know the ending as that of something else: of a translation, for the MPEG transport stream ".ts".
+    guessed = mimetypes.guess_type(name)[0] or ""
+    return guessed if guessed.startswith(("video/", "audio/")) else "video/*" if has_video else "audio/*"
 
 
 def _add_tiers(root: xml.Element, added: list[Tier], order: xml.Element) -> int:

@@ -14,5 +14,5 @@ def cell(value: Any) -> Any:
     """A value for a CSV file: booleans as true and false, and no text that would be taken for a formula."""
     if isinstance(value, bool):
         return str(value).lower()
-    # A spreadsheet program does not show an apostrophe at the start of a cell, and takes the rest for text.
+    # A spreadsheet program takes a cell that begins with an apostrophe for text; it may show the apostrophe.
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

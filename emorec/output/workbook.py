@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 EXTRA = "exports"  # the extra that installs openpyxl
 MAX_ROWS = 1_048_575  # of a sheet in Excel, below the row with the names of the columns
 MAX_TEXT = 32_767  # characters of a cell in Excel
+MEASURED = 1_000  # rows whose cells decide how wide a column is, because all rows would have to be held in memory
+MAX_WIDTH = 60  # characters of the widest column
+NUMBER_WIDTH = DIGITS + 3  # characters of a number, and of true and false in any language
+# Without this format LibreOffice shows true and false as 1 and 0; it shows them in the user's language.
+BOOLEAN = '"TRUE";"TRUE";"FALSE"'
 # Names of the last row, which is about the whole recording.
 GROUP = "mean of all"
 ANYONE = "whoever is visible"
@@ -61,6 +67,7 @@ def xlsx_bytes(timeline: Timeline) -> bytes:
 
 def _add_sheet(book: Workbook, name: str, rows: Iterable[Row]) -> None:
     from openpyxl.cell import WriteOnlyCell
+    from openpyxl.utils import get_column_letter
 
     sheet = book.create_sheet(name)
     sheet.freeze_panes = "A2"
@@ -68,14 +75,26 @@ def _add_sheet(book: Workbook, name: str, rows: Iterable[Row]) -> None:
     def cell(value: Any) -> Any:
         if isinstance(value, float):
             return None if math.isnan(value) else round(value, DIGITS)
-        if not isinstance(value, str):
+        if not isinstance(value, str | bool):
             return value
-        text = WriteOnlyCell(sheet, plain(value)[:MAX_TEXT])
-        text.data_type = "s"  # openpyxl takes a text that begins with "=" for a formula
-        return text
+        made = WriteOnlyCell(sheet, plain(value)[:MAX_TEXT] if isinstance(value, str) else value)
+        if isinstance(value, str):
+            made.data_type = "s"  # openpyxl takes a text that begins with "=" for a formula
+        else:
+            made.number_format = BOOLEAN
+        return made
 
-    for row in rows:
+    rows = iter(rows)
+    first = [[*row] for row in itertools.islice(rows, MEASURED)]
+    for number, column in enumerate(itertools.zip_longest(*first), 1):  # openpyxl writes the widths before the rows
+        sheet.column_dimensions[get_column_letter(number)].width = min(max(map(_width, column)) + 1, MAX_WIDTH)
+    for row in itertools.chain(first, rows):
         sheet.append([cell(value) for value in row])
+
+
+def _width(value: Any) -> int:
+    """The characters that a cell needs."""
+    return NUMBER_WIDTH if isinstance(value, float | bool) else len(plain(str(value)))
 
 
 def _windows(timeline: Timeline) -> Iterator[Row]:

@@ -15,6 +15,7 @@ from emorec import EmorecError, cli
 from emorec.agreement import statistics, text
 from emorec.agreement.emotion_words import label_meanings
 from emorec.agreement.labels import OTHER, label_rows, read_labels
+from emorec.agreement.results import read_rows
 from emorec.emotions import EMOTIONS
 from emorec.timeline import Timeline
 from support import factories
@@ -201,6 +202,40 @@ def test_true_and_false_are_read_as_spreadsheets_save_them(tmp_path, words):
     assert (found.every.rows, found.sure.rows) == (4, 2)
     assert [each.count for each in found.every.calibration] == [2, 1]
     assert found.every.calibration_error == pytest.approx((2 * 0.6 + 0.1) / 3)
+
+
+@pytest.mark.parametrize("word", ["NA", "<NA>", "NaN", "n/a", "NULL", "None", "."])
+@pytest.mark.parametrize(("suffix", "delimiter"), [("csv", ","), ("tsv", "\t"), ("csv", ";")])
+def test_cells_without_a_value_are_read_as_statistics_programs_save_them(tmp_path, word, suffix, delimiter):
+    """A person who is called like such a cell keeps the name."""
+    lines = f"0,1,0,happy,0.9,TRUE,{word}\n1,2,{word},{word},{word},{word},{word}\n2,3,1,sad,0.3,FALSE,Bob\n"
+    text = f"start,end,person,dominant,confidence,sure,name\n{lines}"
+    (tmp_path / f"a.{suffix}").write_text(text.replace(",", delimiter))
+    rows = read_rows(tmp_path / f"a.{suffix}")
+    assert (rows.dominant >= 0).tolist() == [True, False, True] == (~np.isnan(rows.confidence)).tolist()
+    assert (rows.persons.tolist(), rows.names.tolist()) == (["0", "", "1"], [word, "", "Bob"])
+    assert rows.sure.tolist() == [True, False, False] and not rows.notes
+
+
+def test_a_table_that_names_its_rows_is_read(tmp_path):
+    """As ``write.table`` of R saves it: the header has one cell less than the rows."""
+    result, truth, _ = known()
+    header, *lines = result.to_csv().replace(",", "\t").splitlines()
+    table = "\n".join([header, *(f'"{number}"\t{line}' for number, line in enumerate(lines, 1))])
+    (tmp_path / "a.tsv").write_text(table)
+    labels = written(tmp_path, labels_of(truth))
+    expected = emorec.compare(result, labels).to_dict() | {"result": "a.tsv"}
+    assert emorec.compare(tmp_path / "a.tsv", labels).to_dict() == expected
+
+
+def test_a_table_in_utf_16_is_read_and_one_in_an_older_encoding_is_one_sentence(tmp_path):
+    """As Excel saves "Unicode text", and plain CSV."""
+    result, path = named(tmp_path, "Änna")
+    path.write_text(result.to_csv(), encoding="utf-16")
+    assert set(read_rows(path).names) == {"Änna", "Bob"}
+    path.write_text(result.to_csv(), encoding="cp1252")
+    with pytest.raises(EmorecError, match=r"^made.csv cannot be read \(it is not text in UTF-8 or UTF-16\); give the"):
+        read_rows(path)
 
 
 def several(tmp_path):
@@ -477,6 +512,20 @@ def test_a_map_is_read_from_a_file(tmp_path):
         assert found.every.rows == 2 and "'Scham' (1.0 s)" in "".join(found.notes)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"","label","emotion"\n"1","Ärger","angry"\n"2","Scham",NA\n',
+        '"label"\t"emotion"\n"1"\t"Ärger"\t"angry"\n"2"\t"Scham"\tNA\n',
+    ],
+)
+def test_a_map_is_read_as_r_and_spreadsheet_programs_save_it(tmp_path, text, encoding):
+    (tmp_path / "map.csv").write_text(text, encoding=encoding)
+    known = label_meanings(tmp_path / "map.csv")
+    assert (known["ärger"], known["scham"]) == ("angry", None) and not {"1", "2"} & {*known}
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_header_of_a_map_says_which_column_is_the_label(tmp_path, delimiter):
     rows = ["Emotion,n,Label", "happy,1,Freude", "angry,2,disgust", "-,3,Scham", ",,", "sad,4,'a, b; c'", "fear,5,"]
@@ -517,10 +566,12 @@ def test_a_map_may_have_a_tab_no_header_and_an_equals_sign_in_its_name(tmp_path,
         ("Freude=Spass", "names none of the seven emotions"),
         ("none.json", "cannot be read"),
         ("list.json", "must hold an object"),
+        ("old.csv", r"cannot be read \(it is not text in UTF-8 or UTF-16\)"),
     ],
 )
 def test_a_wrong_map_is_one_sentence(tmp_path, monkeypatch, given, sentence):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.csv").write_text("label,emotion\nÄrger,angry\n", encoding="cp1252")
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(EmorecError, match=sentence):
         label_meanings(given)

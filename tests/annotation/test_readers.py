@@ -48,6 +48,16 @@ def test_rows_that_a_spreadsheet_leaves_empty_are_passed_over(tmp_path):
     assert annotation.read(written(tmp_path, "a.csv", text)) == expected
 
 
+def test_names_of_rows_that_r_writes_into_a_column_without_a_header_are_left_out(tmp_path):
+    """If they were read as times, each marker would be at the number of its row."""
+    expected = [Annotation(12.5, 12.5, "joke"), Annotation(40.25, 40.25, "task")]
+    text = '"time"\t"label"\n"1"\t12.5\t"joke"\n"2"\t40.25\t"task"\n'
+    assert annotation.read(written(tmp_path, "a.tsv", text)) == expected
+    assert annotation.read(written(tmp_path, "a.csv", text.replace("\t", ";").replace(".", ","))) == expected
+    ends = "time\tlabel\n12.5\tjoke\t\n40.25\ttask\t\n"  # a delimiter at the end of each line is no such column
+    assert annotation.read(written(tmp_path, "a.tsv", ends)) == expected
+
+
 def test_labels_of_audacity_are_read(tmp_path):
     text = "1.500000\t1.500000\ttone\n\\\t100.0\t200.0\n3.000000\t4.250000\tpicture shown\n"
     assert annotation.read(written(tmp_path, "labels.txt", text)) == [
@@ -264,6 +274,7 @@ def test_a_short_textgrid_of_an_older_praat_is_read(tmp_path):
             "lacks 'TIME_SLOT_ID'",
         ),
         ("a.TextGrid", 'File type = "ooTextFile"\nObject class = "PitchTier"', "is no TextGrid"),
+        ("a.TextGrid", b"ooBinaryFile\x08TextGrid\0\0\xff", "it is binary; open it in Praat and save it as"),
         ("a.TextGrid", '"ooTextFile" "TextGrid" 0 10 <exists> 1 "IntervalTier" "a" 0 10 5 0 1 "x"', "ends too early"),
         ("a.srt", "1\nsoon --> later\nsad\n", "is not the time of a cue"),
         ("a.srt", "1\n00:01,0 --> 00:02,0\nsad\n\n2\n00:0X,0 --> 00:03,0\nsad\n", "'00:0X,0 --> 00:03,0' is not"),

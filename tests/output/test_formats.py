@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import mimetypes
 import re
 import warnings
 from urllib.parse import unquote
@@ -35,6 +36,8 @@ ODD = 'Anna "Ä" <b> & O\'Neil 映 \x00\n\u2028🎬'
 NAMES = {0: ODD, 1: "=1+1", 4: "=1+1"}
 ODD_SHOWN = 'Anna "Ä" <b> & O\'Neil 映 🎬'
 SCHEMA = json.loads((ROOT / "docs" / "timeline.schema.json").read_text(encoding="utf-8"))
+# What a system may know about the endings of files.
+GUESSED = {"a.ts": ("text/x-qt", None), "a.mov": ("video/a", None), "a.WAV": ("audio/vnd.wave", None)}
 EMOTIONML = "{http://www.w3.org/2009/10/emotionml}"
 
 
@@ -273,6 +276,24 @@ def test_a_name_like_a_formula_stays_a_text(tmp_path):
     }
 
 
+def test_columns_of_a_workbook_show_their_cells_whole(tmp_path):
+    made = Timeline.of(dataclasses.replace(CASES["people"], notes=("A long note. " * 20,)))
+    book = openpyxl.load_workbook(written(made, "xlsx", tmp_path))
+    for sheet in book:
+        for column in sheet.iter_cols():
+            width = sheet.column_dimensions[column[0].column_letter].width
+            needed = [9 if isinstance(cell.value, float | bool) else len(str(cell.value or "")) for cell in column]
+            assert min(max(needed), 60) <= width <= 60
+    assert {sheet.title for sheet in book if sheet.column_dimensions["B"].width == 60} == {"choices"}
+
+
+def test_true_and_false_in_a_workbook_are_shown_as_words(tmp_path):
+    """LibreOffice shows them as 1 and 0 without a format of their own."""
+    cells = [cell for rows in sheets(Timeline.of(CASES["one"]), tmp_path).values() for row in rows for cell in row]
+    formats_of = {kind: {cell.number_format for cell in cells if type(cell.value) is kind} for kind in (bool, float)}
+    assert formats_of == {bool: {'"TRUE";"TRUE";"FALSE"'}, float: {"General"}}
+
+
 def test_a_workbook_that_excel_could_not_open_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr("emorec.output.workbook.MAX_ROWS", 35)
     with pytest.raises(EmorecError, match="at most 35 rows and this result has 36; choose a longer step or CSV"):
@@ -349,6 +370,17 @@ def test_elan_finds_the_recording_beside_the_document():
     assert unquote(media.get("RELATIVE_MEDIA_URL")) == f"./{ODD_SHOWN}.mp4"
     assert media.get("RELATIVE_MEDIA_URL").isascii()
     assert media.get("MIME_TYPE") == "video/mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "has_video", "kind"),
+    [("a.WAV", False, "audio/x-wav"), ("a.ts", True, "video/*"), ("a.y", False, "audio/*"), ("a.mov", True, "video/a")],
+)
+def test_elan_is_told_that_a_recording_is_video_or_sound_whatever_the_system_knows(name, has_video, kind, monkeypatch):
+    monkeypatch.setattr(mimetypes, "guess_type", lambda name: GUESSED.get(name, (None, None)))
+    made = Timeline.of(dataclasses.replace(CASES["one"], media={"name": name, "has_video": has_video}))
+    (media,) = ElementTree.fromstring(made.to_eaf()).iter("MEDIA_DESCRIPTOR")
+    assert media.get("MIME_TYPE") == kind
 
 
 def test_a_textgrid_is_read_by_praatio(timeline, tmp_path):
