@@ -1,10 +1,12 @@
-"""Annotations in a table: CSV or TSV with a header, and the label files of Audacity, which have none."""
+"""Annotations in a table: CSV or TSV with a header, also BORIS's, and the label files of Audacity, which have none."""
 
 from __future__ import annotations
 
 import csv
 from typing import Literal
 
+from emorec.annotation import boris
+from emorec.annotation.boris import Row
 from emorec.annotation.record import Annotation
 from emorec.annotation.times import LINE_END, WrongFormat, decode_text, parse_seconds
 from emorec.emotions import EMOTIONS
@@ -21,8 +23,6 @@ PERSON = ("person", "speaker", "participant", "subject", "face")
 TIER = ("tier",)
 
 AUDACITY_RANGES = "\\"  # the first character of lines with the frequencies of the label above
-
-Row = tuple[int, list[str]]  # the number of the line on which a row begins, and its cells
 
 
 def read(content: bytes) -> list[Annotation]:
@@ -105,6 +105,8 @@ def _with_header(rows: list[Row]) -> list[Annotation]:
     """The annotations of rows whose first one is a header. Raises WrongFormat."""
     columns = rows[0][1]
     header = [name.lower() for name in columns]
+    if boris.is_export(header):
+        return boris.read(header, rows[1:])
     texts = TEXT_OF_RESULT if {*EMOTIONS, *TEXT_OF_RESULT} <= {*header} else TEXT
     start, end, duration, text, person, tier = (
         next((header.index(name) for name in names if name in header), None)

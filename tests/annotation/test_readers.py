@@ -33,6 +33,51 @@ def test_a_table_with_a_header_is_read_whatever_its_delimiter_and_order(tmp_path
         assert annotation.read(written(tmp_path, name, text)) == expected, name
 
 
+BORIS = "Observation id\tMedia duration (s)\tcondition\tSubject\tBehavior\tModifier #1\tBehavior type\t"
+
+
+def boris(times, *rows, person="Anna"):
+    """An export of BORIS: of each row the observation, the behaviour, its modifier, its type and its times."""
+    lines = ["\t".join((seen, "120.000", "loud", person, *event)) for seen, *event in rows]
+    return "\n".join([BORIS + times, *lines, ""])
+
+
+def test_events_of_boris_are_labels_of_their_subjects(tmp_path):
+    aggregated = boris(
+        "Start (s)\tStop (s)\tDuration (s)",
+        ("talk", "happy", "", "STATE", "1.5", "4.25", "2.75"),
+        ("talk", "nods", "", "POINT", "5.0", "5.0", "NA"),
+    )
+    expected = [Annotation(1.5, 4.25, "happy", "", "Anna"), Annotation(5.0, 5.0, "nods", "", "Anna")]
+    assert annotation.read(written(tmp_path, "a.tsv", aggregated)) == expected
+    tabular = boris(
+        "Time",
+        ("talk", "happy", "strong", "START", "1.5"),
+        ("talk", "happy", "weak", "START", "2.0"),
+        ("talk", "happy", "strong", "STOP", "4.25"),
+        ("talk", "nods", "", "POINT", "5.0"),
+        ("talk", "happy", "weak", "STOP", "6.0"),
+        person="No focal subject",
+    )
+    found = annotation.read(written(tmp_path, "b.tsv", tabular))
+    assert found == [Annotation(1.5, 4.25, "happy"), Annotation(2.0, 6.0, "happy"), Annotation(5.0, 5.0, "nods")]
+
+
+@pytest.mark.parametrize(
+    "times, rows, reason",
+    [
+        ("Time", [("a", "happy", "", "POINT", "1"), ("b", "sad", "", "POINT", "1")], "it holds 2 observations"),
+        ("Time", [("a", "happy", "", "STOP", "1")], "line 2 ends 'happy', which has not begun"),
+        ("Time", [("a", "happy", "", "START", "1")], "'happy' begins on line 2 and does not end"),
+        ("Time", [("a", "happy", "", "POINT", "NA")], "line 2 has no time in the column 'time'"),
+        ("Start (s)\tStop (s)", [("a", "happy", "", "STATE", "3", "1")], "line 2 ends before it begins"),
+    ],
+)
+def test_an_export_of_boris_that_cannot_be_read_says_why(tmp_path, times, rows, reason):
+    with pytest.raises(EmorecError, match=reason):
+        annotation.read(written(tmp_path, "a.tsv", boris(times, *rows)))
+
+
 def test_the_labels_of_a_result_are_its_emotions_and_those_of_other_tables_are_not(tmp_path):
     shares = ",0" * len(EMOTIONS)
     result = f"start,end,{','.join(EMOTIONS)},dominant,person,name\n0,1{shares},sad,1,Anna\n"
