@@ -74,15 +74,19 @@ def player(file: Path | str | None) -> str:
     )
 
 
-def result(timeline: Timeline, part: tuple[float, float] | None = None) -> str:
+def result(
+    timeline: Timeline, part: tuple[float, float] | None = None, style: str = charts.STYLES[0], only: bool = False
+) -> str:
     """The share of time of each emotion, and how much evidence there is.
 
-    ``part`` (s) is the time that the chart shows, for the scripts; None for all of it.
+    For the scripts, ``part`` (s) is the time that the chart shows, None for all of it; ``style`` is the chart's, and
+    with ``only`` the timeline is cut to the part.
     """
     figures = summary(timeline)
     attributes = f'data-duration="{timeline.duration:.3f}" data-step="{timeline.step:g}" data-rows="{len(timeline)}"'
     attributes += " data-complete" if timeline.complete else ""
     attributes += f' data-shown="{part[0]:.3f},{part[1]:.3f}"' if part else ""
+    attributes += f' data-style="{style}"' + (" data-only" if only else "")
     pictures = has_pictures(timeline)
     attributes += "" if pictures else " data-sound"  # the style sheet then hides choices about faces
     if not figures.shares:

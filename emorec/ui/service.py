@@ -168,10 +168,10 @@ class Service:
     def end_session(self, session: str) -> None:
         """The visitor has left: stop the session's jobs, and remove its files and results.
 
-        If the browser may come back by a reload, its jobs and recordings stay for COMES_BACK_WITHIN seconds, and its
-        analyses until it is idle for long.
+        If the browser may come back by a reload, its jobs, recordings and live sessions stay for COMES_BACK_WITHIN
+        seconds, and its analyses until it is idle for long.
         """
-        self.live.end(session)
+        self.live.stop(session)
         self.results.remove(session)
         owner = self.browsers.owner(session)
         if owner == session:
@@ -188,6 +188,7 @@ class Service:
         batch = self._close_batch(owner)
         for session in self.browsers.closed(owner):
             self.watched.pop(session, None)
+            self.live.end(session)
         self.browsers.forget_pages(owner)
         for work in (*self.history.stop(owner), *batch):
             work.join()
@@ -199,6 +200,7 @@ class Service:
         batch = self._close_batch(owner)
         for session in (owner, *self.browsers.closed(owner)):
             self.watched.pop(session, None)
+            self.live.end(session)
         working = [*self.history.end(owner), *batch]
         if not self.browsers.pages(owner):
             self.browsers.forget(owner)

@@ -16,13 +16,17 @@ from emorec.live import session as library
 from emorec.media import sandbox
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.live import LiveHandlers
+from emorec.ui.page.recents_handlers import RecentsHandlers
+from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
+from emorec.ui.sessions import browsers
 from emorec.ui.sessions.live import FROM_THERE, IDLE, KEEP, OVER, TOO_MANY, LiveInput, LiveSessions, SessionOver
 from support import factories
 from support.one_face import OneFace
-from support.small_page import API, serving
+from support.small_page import API, serving, wait_for
 
 RATE = 16_000
 ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
@@ -159,6 +163,71 @@ def test_a_session_ends_with_the_visit_and_with_the_deletion(analyzer, tmp_path,
         end("a")
         with pytest.raises(SessionOver):
             service.live.receive("a", sent(0))
+
+
+def test_a_result_that_did_not_reach_the_browser_is_saved_again(sessions, analyzer):
+    start(sessions, analyzer, "a")
+    sessions.receive("a", sent(0))
+    assert sessions.save("a")[0].duration == sessions.save("a")[0].duration == pytest.approx(1.0)
+
+
+@pytest.fixture
+def browser(analyzer, tmp_path, monkeypatch):
+    """The service, and what loads another page of one browser: the values of the tab, without the chart."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    service = Service(analyzer)
+    handlers = RecentsHandlers(service, JobHandlers(service), RecordingsHandlers(service))
+
+    def load(session, token="a" * 40):
+        return handlers.arrive(token, SimpleNamespace(session_hash=session, client=ONE.client))[-5:]
+
+    yield SimpleNamespace(service=service, live=service.live, load=load)
+    for session in ("before", "after", "stranger"):
+        service.live.end(session)
+
+
+def test_a_reload_finds_the_live_session_again(browser, analyzer, capsys):
+    browser.load("before")
+    start(browser.live, analyzer, "before")
+    browser.live.receive("before", sent(0))
+    browser.service.end_session("before")
+    assert all("value" not in each for each in browser.load("stranger", "b" * 40))
+    note, timer, begin, end, save = browser.load("after")
+    assert "live session of 0:01 that ended with its page is still here" in capsys.readouterr().out
+    assert "0:01 of the session" in note and 'data-session=""' in note
+    assert timer["active"] and begin["interactive"] and save["interactive"] and not end["interactive"]
+    assert not browser.live.running("after") and browser.live.save("after")[0].duration == pytest.approx(1.0)
+    assert not browser.live.stop("before") and not browser.live.stop("stranger")
+
+
+def test_a_reload_says_nothing_of_a_live_session_without_anything(browser, analyzer):
+    browser.load("before")
+    start(browser.live, analyzer, "before")
+    browser.service.end_session("before")
+    assert all("interactive" not in each for each in browser.load("after"))
+    assert not browser.live.stop("before") and not browser.live.stop("after")
+
+
+@pytest.mark.parametrize("silence", [0.0, IDLE + 1])
+def test_a_page_takes_the_live_session_of_one_in_doubt_only_if_that_is_silent(silence, browser, analyzer, monkeypatch):
+    browser.load("before")
+    browser.live._clock = clock = Clock()
+    start(browser.live, analyzer, "before")
+    browser.live.receive("before", sent(0))
+    clock.time = silence
+    monkeypatch.setattr(browser.service.open_pages.heartbeats, "is_held", "before".__eq__)
+    browser.load("after")
+    assert browser.live.running("before") is not bool(silence)
+    assert browser.live.stop("after") is bool(silence)
+
+
+def test_a_browser_that_does_not_come_back_loses_its_live_session(browser, analyzer, monkeypatch):
+    monkeypatch.setattr(browsers, "COMES_BACK_WITHIN", 0.0)
+    browser.load("before")
+    start(browser.live, analyzer, "before")
+    browser.live.receive("before", sent(0))
+    browser.service.end_session("before")
+    assert wait_for(lambda: browser.live.timeline("before", {}) is None)
 
 
 def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):

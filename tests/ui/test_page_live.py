@@ -10,7 +10,7 @@ from emorec.output import charts
 from emorec.ui import fragments
 from emorec.ui.page import live
 from support import browser, fake_camera
-from support.pages import table, visiting
+from support.pages import table, toast, visiting
 
 DELAY = re.compile(r"Delay (\d+\.\d) s · (\d+\.\d) pictures a second")
 
@@ -73,6 +73,22 @@ def test_a_session_is_read_drawn_and_saved(filmed, page_server, page_folder):
         assert page.inner_text("#live-view .reading") == "Stopped."
         assert page.locator("#live-start").is_enabled() and page.locator("#live-save").is_disabled()
         assert page.evaluate("document.querySelector('#live-view video').srcObject") is None
+
+
+def test_a_session_is_saved_after_a_reload(filmed, page_server):
+    with visiting(filmed, page_server) as page:
+        open_live(page)
+        page.click("#live-start")
+        page.wait_for_selector("#live-chart svg.marks")
+        page.reload()
+        assert "live session of 0:" in toast(page)
+        open_live(page)
+        assert "of the session that ended with its page are still here" in page.inner_text("#live-note")
+        page.wait_for_selector("#live-chart svg.marks")
+        assert page.locator("#live-start").is_enabled() and page.locator("#live-stop").is_disabled()
+        page.click("#live-save")
+        page.wait_for_selector("#status >> text=of the live session; its timeline is below")
+        page.wait_for_selector("#summary [data-complete]", state="attached")
 
 
 def test_the_legend_has_the_order_of_the_chart_of_a_result():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from emorec.ui import example
-from support.pages import analyze, change, click_at, finished, ground, now, table, upload, visiting
+from support.pages import analyze, change, click_at, finished, ground, now, set_number, table, upload, visiting
+from support.waiting import until
 from train.evaluation import corruptions
 
 SECONDS = 90
@@ -183,6 +184,29 @@ def test_a_chart_of_another_part_is_asked_for_again(page):
     page.wait_for_function("window.emorecView.drawn?.[0] === 1")
     page.evaluate("document.querySelector('#timeline svg.marks').remove()")
     page.wait_for_function(f"{PART}.endsWith(' ')")
+
+
+@pytest.mark.parametrize(
+    ("field", "then"), [("#style [value=lines]", "[data-style=lines]"), ("#only input", "[data-only]")]
+)
+def test_what_is_chosen_while_a_chart_is_drawn_is_shown_once_all_answers_have_come(field, then, page):
+    whole(page)
+    change(page, lambda: brush(page, 0.5, 0.6))
+    for choice in ("#only input", "#style [value=stacked]"):  # what a failed attempt may have left
+        page.set_checked(choice, "style" in choice)
+    page.wait_for_selector("#summary [data-style=stacked]:not([data-only])", state="attached")
+    step, held = float(page.get_attribute("#summary [data-step]", "data-step")), []
+    page.route("**/queue/join*", lambda route: route.continue_() if held else held.append(route))
+    set_number(page, "Step", int(3 - step))
+    until(lambda: page.evaluate("1") and held)
+    page.click(field)
+    page.wait_for_selector(f"#summary {then}", state="attached")
+    change(page, held[0].continue_)  # the answer to the earlier request comes last
+    page.unroute("**/queue/join*")
+    assert float(page.get_attribute("#summary [data-step]", "data-step")) == 3 - step
+    page.wait_for_selector(f"#summary {then}", state="attached")
+    page.click("#only input" if "only" in field else "#style [value=stacked]")
+    page.wait_for_selector(f"#summary [data-style]:not({then})", state="attached")
 
 
 def test_the_keyboard_alone_zooms_and_moves(page):

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -96,19 +97,39 @@ def test_files_that_are_chosen_before_the_server_knows_the_browser_are_not_lost(
         assert page.locator("#recordings .name").all_inner_texts() == ["one.wav", "two.wav"]
 
 
+def test_an_upload_whose_connection_breaks_is_sent_again(page, tmp_path):
+    uploads = []
+
+    def break_every_other(route):
+        uploads.append(route)
+        route.abort("connectionreset") if len(uploads) % 2 else route.continue_()
+
+    page.route(re.compile(r"/upload(\?|$)"), break_every_other)
+    upload(page, sound(tmp_path / "one.wav", 1))
+    assert len(uploads) == 2 and not page.locator("[data-testid=toast-text]").count()
+    page.set_input_files("#pick [multiple]", [sound(tmp_path / "two.wav", 1)])
+    page.wait_for_selector("#recordings [data-item] >> text=two.wav")
+    assert len(uploads) == 4 and page.inner_text("#pick .sending") == ""
+
+
+def asset(name):
+    return (Path(recordings.__file__).parent / "assets" / name).read_text(encoding="utf-8")
+
+
 def test_files_that_the_page_does_not_answer_for_are_told(chromium, tmp_path):
     # The script alone, in a page whose server never changes what it shows.
     page_text = (
         '<div id="pick"><p class="sending"></p><input type="file" multiple></div>'
         '<div id="command"><input></div><div id="ack"><i data-ack="0"></i></div>'
     )
-    script = (Path(recordings.__file__).parent / "assets" / "recordings.js").read_text(encoding="utf-8")
+    script = asset("recordings.js")
     assert "const WAIT = 60000" in script
     with browsing(chromium) as context:
         page = context.new_page()
         page.route("http://list.test/**", lambda route: route.fulfill(body=page_text, content_type="text/html"))
         page.route("**/gradio_api/upload", lambda route: route.fulfill(json=["/stored"]))
         page.goto("http://list.test/")
+        page.evaluate(asset("uploading.js"))
         page.evaluate(script.replace("const WAIT = 60000", "const WAIT = 300"))
         page.set_input_files("#pick input", [sound(tmp_path / f"{name}.wav", 1) for name in ("one", "two")])
         page.wait_for_selector("#pick >> text=2 files were uploaded, but the page got no answer")
@@ -121,12 +142,13 @@ def test_analyze_all_also_takes_what_is_still_being_uploaded(chromium, tmp_path)
         '<div id="pick"><p class="sending"></p><input type="file" multiple></div><button id="analyze-all"></button>'
         '<div id="command"><input></div><div id="ack"><i data-ack="0"></i></div>'
     )
-    script, held = (Path(recordings.__file__).parent / "assets" / "recordings.js").read_text(encoding="utf-8"), []
+    script, held = asset("recordings.js"), []
     with browsing(chromium) as context:
         page = context.new_page()
         page.route("http://list.test/**", lambda route: route.fulfill(body=page_text, content_type="text/html"))
         page.route("**/gradio_api/upload", lambda route: held.append(route))
         page.goto("http://list.test/")
+        page.evaluate(asset("uploading.js"))
         page.evaluate(script)
         for clicks in (False, True):
             page.set_input_files("#pick input", sound(tmp_path / "one.wav", 1))

@@ -237,6 +237,7 @@ def test_what_is_left_out_of_a_folder_is_said_after_an_upload_that_was_under_way
         '<div id="pick"><p class="sending"></p><input type="file" multiple></div><div id="command"><input></div>'
         '<div id="ack"><i data-ack="0"></i></div>',
         "page.js",
+        "uploading.js",
         "recordings.js",
         before=SLOW,
     )

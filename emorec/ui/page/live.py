@@ -37,6 +37,8 @@ PRIVACY = (
 )
 NO_PLAYER = '<div class="empty">A live session keeps no film and no sound, so there is nothing to play.</div>'
 SAVED = "Saved {time} of the live session; its timeline is below."
+FOUND = "The live session of {time} that ended with its page is still here; press Save in the tab Live to see it."
+FOUND_HERE = "{time} of the session that ended with its page are still here; Save shows them, and Start removes them."
 # Sentences by the word with which the script reports a problem.
 PROBLEMS = {
     "denied": (
@@ -179,6 +181,19 @@ def connect(parts: SimpleNamespace, session: SimpleNamespace, handlers: LiveHand
 def emptied() -> tuple:
     """Updates of the chart, the note, the timer and the buttons once nothing is known of a session any more."""
     return None, _note(PRIVACY), *_buttons(running=False)
+
+
+def found_again(seconds: float | None) -> tuple:
+    """Updates of the note, the timer and the buttons after a reload; ``seconds`` of the last session are still known.
+
+    The timer draws the chart once.
+    """
+    if seconds is None:
+        return (gr.skip(),) * 5
+    time = fragments.clock(seconds)
+    gr.Info(FOUND.format(time=time))
+    timer, *others = _buttons(running=False, known=True)
+    return _note(FOUND_HERE.format(time=time)), timer | {"active": True}, *others
 
 
 def _note(sentence: str, session: str = "") -> str:

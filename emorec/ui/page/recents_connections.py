@@ -30,11 +30,13 @@ def connect(
     at_once: dict[str, Any] = {"concurrency_limit": None} | quiet
     shown = shown_lists(parts)
     main = [parts.inputs.file, parts.analyze, parts.cancel]
+    live = parts.inputs.live
+    live_shown = [live.note, live.timer, live.start, live.stop, live.save]
     arrived = gr.on(
         parts.loaded,
         handlers.arrive,
         parts.recents.token,
-        [parts.recents.ack, session.analysis, session.revision, player, parts.status, *main, *shown],
+        [parts.recents.ack, session.analysis, session.revision, player, parts.status, *main, *shown, *live_shown],
         js=recents.TOKEN,
         **at_once,
     )

@@ -15,7 +15,7 @@ import gradio as gr
 
 from emorec.errors import EmorecError
 from emorec.ui import fragments
-from emorec.ui.page import recents, stored_choices
+from emorec.ui.page import live, recents, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.handlers import JobHandlers, buttons
 from emorec.ui.page.marker_panel import PageMarkers
@@ -43,14 +43,15 @@ class RecentsHandlers:
         self.service, self.jobs, self.recordings = service, jobs, recordings
 
     def arrive(self, token: str, request: gr.Request) -> tuple:
-        """The page was loaded: show what this browser has, and take over the analysis that it left."""
+        """The page was loaded: show what this browser has, and take over the analysis and live session that it left."""
         session, service = request.session_hash or "", self.service
         owner = service.browsers.enter(session, token)
         if owner == session:  # without a token a reload finds nothing again, but the page still needs lists
             owner = service.browsers.enter(session, secrets.token_hex(32))
         service.files.use(session)
         shown: tuple = (gr.skip(),) * 7
-        for left in (*service.browsers.closed(owner), *service.open_pages.doubt(owner)):
+        closed, doubted = service.browsers.closed(owner), service.open_pages.doubt(owner)
+        for left in (*closed, *doubted):
             if (found := service.watched.pop(left, None)) is not None:
                 job, analysis = found
                 service.watched[session] = found
@@ -59,8 +60,11 @@ class RecentsHandlers:
                 words = fragments.progress("Finding the analysis again …")
                 shown = analysis, new_revision(), player, words, *buttons(running=True)
                 break
+        silent = (each for each in doubted if not service.live.active(each))
+        lengths = (service.live.hand_over(left, session) for left in (*closed, *silent))
+        live_shown = live.found_again(next((length for length in lengths if length is not None), None))
         # The lists are those of the browser, which is not known before ``enter``.
-        return recents.answer("0", session), *shown, *self.both(request)
+        return recents.answer("0", session), *shown, *self.both(request), *live_shown
 
     def listed(self, request: gr.Request) -> str:
         """The list of recent analyses."""

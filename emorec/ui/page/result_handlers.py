@@ -169,7 +169,7 @@ class ResultHandlers:
         faces = portraits.lane_pictures(timeline, features) if features else {}
         chart = plot_data(charts.timeline_spec(timeline, style, found, faces))
         cut = cut_to_part(timeline, part, only)
-        return chart, fragments.warnings(cut), fragments.result(cut, found), *self.table(cut, rows_shown)
+        return chart, fragments.warnings(cut), fragments.result(cut, found, style, only), *self.table(cut, rows_shown)
 
     def shown_table(self, timeline: Timeline | None, part: str, only: bool, shown: bool, page: int = 1) -> tuple:
         """A page of the table of all rows, with ``only`` of those of the part, and the choice of the page."""

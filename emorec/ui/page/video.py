@@ -66,7 +66,11 @@ class VideoHandlers:
     ) -> Iterator[tuple]:
         """A button was clicked: write the video, show the progress, and at the end return its path."""
         features = edited.features(analysis)
-        problem = self._refused(analysis, timeline, features, request)
+        if (request.session_hash or "") in self.service.writings:
+            gr.Warning(RUNNING)
+            yield None, *[gr.skip()] * 4  # the status and the buttons belong to the video that is being written
+            return
+        problem = self._refused(analysis, timeline, features)
         if problem or timeline is None or features is None:
             yield None, fragments.callout(problem or NOTHING_YET), *_offered()
             return
@@ -115,15 +119,13 @@ class VideoHandlers:
         """Another result is drawn: empty the status of the last video, unless one is being written."""
         return gr.skip() if (request.session_hash or "") in self.service.writings else ""
 
-    def _refused(
-        self, analysis: Analysis, timeline: Timeline | None, features: Features | None, request: gr.Request
-    ) -> str:
+    def _refused(self, analysis: Analysis, timeline: Timeline | None, features: Features | None) -> str:
         """Why there can be no video, as a sentence; "" if there can."""
         if timeline is None or (features is None and analysis.rows is None):
             return NOTHING_YET
         if features is None or not Path(analysis.path).is_file():
             return GONE
-        return RUNNING if (request.session_hash or "") in self.service.writings else ""
+        return ""
 
 
 def _write(

@@ -1,7 +1,7 @@
 """The live sessions: what a browser sends from its camera and microphone, and the features of it so far.
 
-Only features, which include small pictures of the persons, are kept in memory, until they are saved as a result, or the
-visitor leaves or deletes everything.
+Only features, which include small pictures of the persons, are kept in memory, until the visitor begins another
+session, leaves or deletes everything. Saving does not remove them, because the answer to the browser may be lost.
 """
 
 from __future__ import annotations
@@ -163,14 +163,29 @@ class LiveSessions:
         return found is not None
 
     def save(self, session: str) -> tuple[Features, str]:
-        """End a session; returns all its features and the name of the checkpoint. Raises EmorecError."""
+        """Stop a session; returns all its features and the name of the checkpoint. Raises EmorecError."""
         found = self._get(session)
         found.stop()
         features = found.live.save()
         if not features.segments:
             raise EmorecError(NOTHING)
-        self.end(session)
         return features, found.checkpoint
+
+    def hand_over(self, before: str, after: str) -> float | None:
+        """Give the session of a page that has ended to another page of its browser, which can save it.
+
+        Returns its length (s), or None if there is nothing to save.
+        """
+        with self._lock:
+            found = self._sessions.pop(before, None)
+        if found is None:
+            return None
+        found.stop()  # analyses what was received last
+        with self._lock:
+            if not found.live.until or after in self._sessions:
+                return None
+            self._sessions[after] = found
+        return found.live.until
 
     def end(self, session: str) -> None:
         """End a session, and forget its features."""

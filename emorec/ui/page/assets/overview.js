@@ -2,7 +2,7 @@
 // the server in a hidden text field, and into the address of the page.
 () => {
   const SHORTEST = 1; // seconds that can be shown at least
-  const LATE = 3000; // milliseconds after which the server is asked again if the chart shows another part
+  const LATE = 3000; // milliseconds after which the server is asked again if the chart does not show what is chosen
   const MOST_AGAIN = 3; // such requests
   const PAUSE = 120; // milliseconds after a movement of the brush until the part is sent to the server
   const LONGEST = 1000; // milliseconds after which it is sent during a long movement
@@ -46,10 +46,16 @@
   // The part that was sent last, and how often it was repeated: spaces at the end make it a different request.
   let told = "", again = 0, check = 0;
   const drawn = () => find("#summary [data-shown]")?.dataset.shown ?? "";
+  // Whether the chart has the chosen style and is about the chosen time.
+  const fits = () => {
+    const { style, only } = find("#summary [data-style]")?.dataset ?? {};
+    return drawn() === told && style === find("#style input:checked")?.value
+      && (only !== undefined) === Boolean(find("#only input")?.checked);
+  };
   // Two answers may come in the wrong order; then the part is sent again.
   const verify = () => {
     if (timer || drag || !overview()) return;
-    if (drawn() === told) again = 0;
+    if (fits()) again = 0;
     else if (again < MOST_AGAIN) { again += 1; send(); }
   };
   const send = () => {

@@ -45,18 +45,20 @@
     });
   }));
 
-  const upload = (file, told) => new Promise((resolve, reject) => {
+  const FAILED = "The upload failed; try again.", BROKEN = "The connection broke during the upload; try again.";
+  const attempt = (file, told) => new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(), form = new FormData();
     form.append("files", file, file.name);
     request.open("POST", "gradio_api/upload");
     request.upload.onprogress = (event) => told(event.total ? event.loaded / event.total : 0);
     request.onload = () => {
-      if (request.status !== 200) return reject(request.responseText || "The upload failed; try again.");
-      try { resolve(JSON.parse(request.responseText)[0]); } catch { reject("The upload failed; try again."); }
+      if (request.status !== 200) return reject(request.responseText || FAILED);
+      try { resolve(JSON.parse(request.responseText)[0]); } catch { reject(FAILED); }
     };
-    request.onerror = () => reject("The upload failed; try again.");
+    request.onerror = () => reject(BROKEN);
     request.send(form);
   });
+  const upload = (file, told) => window.emorecPersist(() => attempt(file, told), (problem) => problem === BROKEN);
 
   // Returns how many of the files are not known to be in the list, because there was no answer.
   const name = async (done) => {
