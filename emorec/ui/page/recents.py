@@ -40,6 +40,18 @@ ASK = """() => {
   } catch {}
 }"""
 
+# Tells the other pages of the browser that show what was deleted, so that they are emptied; the answer names them. See
+# assets/recordings.js.
+EMPTIED = """(answer) => {
+  const [, emptied] = /data-emptied="([^"]*)"/.exec(answer) ?? [];
+  if (!emptied) return;
+  try {
+    const others = new BroadcastChannel("emorec-pages");
+    others.postMessage(`emptied ${emptied}`);
+    others.close();
+  } catch {}
+}"""
+
 # Tells the other pages of the browser about a deletion, so that they reload: what they show is deleted too.
 DELETED = """() => {
   try {
@@ -73,10 +85,11 @@ def panel() -> SimpleNamespace:
     return SimpleNamespace(token=token, command=command, ack=ack, listed=listed)
 
 
-def answer(number: str, session: str, full: bool = False) -> str:
-    """The HTML from which the scripts read the number of the answered request, the session of the page, and whether the
-    list of recordings is full."""
+def answer(number: str, session: str, full: bool = False, emptied: Sequence[str] = ()) -> str:
+    """The HTML from which the scripts read the number of the answered request, the session of the page, whether the
+    list of recordings is full, and the sessions of other pages that show what was deleted."""
     given = f'data-ack="{html.escape(number)}" data-session="{html.escape(session)}"'
+    given += f' data-emptied="{html.escape(" ".join(emptied))}"' if emptied else ""
     return f"<i hidden {given}{' data-full' if full else ''}></i>"
 
 

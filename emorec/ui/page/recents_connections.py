@@ -64,7 +64,7 @@ def connect(
         [parts.recents.ack, *current, *shown],
         trigger_mode="multiple",
         **at_once,
-    )
+    ).then(None, parts.recents.ack, None, js=recents.EMPTIED, **quiet)
     used += [choices.track, choices.channel, choices.start, choices.end, choices.video_track, choices.rotate]
     several.start.click(recordings.start, [choices.checkpoint, session.active, *used], shown[1:], **at_once)
     several.cancel.click(recordings.cancel, None, shown[1:], **at_once)
