@@ -13,6 +13,7 @@ from emorec.analyzer import Analyzer
 from emorec.annotation import Marker
 from emorec.extraction.options import Settings
 from emorec.extraction.people import People, Person
+from emorec.extraction.people_edits import rename
 from emorec.ui.page import figures, layout
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.figures import Choices
@@ -137,8 +138,26 @@ def test_two_pages_of_a_browser_keep_what_the_other_says(lists, service, shown):
     assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
 
 
-def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
-    other = threading.Thread(target=service.memory.keep_edits, args=["a", "k"], kwargs={"markers": LOOK.markers})
+def test_names_that_two_pages_of_a_browser_give_are_both_kept(lists, service, shown):
+    service.browsers.enter("c", "1" * 64)  # another page of the browser of ONE
+    second, kept = SimpleNamespace(session_hash="c", client=ONE.client), KeptEdits(service, lists)
+    other = replace(shown, id="y", running=True)  # was opened, or begun, before Anna had a name
+    keep(kept, shown, ONE, edited=ANNA)
+    eva = PeopleEdits("y", rename(shown.features, 1, "Eva"))
+    _, _, _, _, _, merged, _ = kept.finish(other, eva, PageMarkers(), second)
+    kept.keep_all(replace(other, running=False), eva, PageMarkers(), second)  # a name may have been given meanwhile
+    assert service.memory.edits("a", "k").people.names() == {0: "Anna", 1: "Eva"} == merged.people.names()
+    keep(kept, shown, ONE, edited=PeopleEdits("x"))  # takes Anna away, and not Eva, of whom this page knows nothing
+    assert service.memory.edits("a", "k").people.names() == {1: "Eva"}
+    assert opened(lists, ONE)[0] == "person 0"
+    keep(kept, shown, ONE, edited=PeopleEdits("x"))  # it is shown Eva now, and undoes all
+    assert service.memory.edits("a", "k").people.names() == {}
+
+
+def test_pages_that_speak_at_once_lose_nothing(service, shown, monkeypatch):
+    other = threading.Thread(
+        target=service.memory.keep_edits, args=["a", shown.features], kwargs={"markers": LOOK.markers}
+    )
 
     def slow(said, **changes):
         if "people" in changes:
@@ -147,7 +166,7 @@ def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
         return replace(said, **changes)
 
     monkeypatch.setattr(memory, "replace", slow)
-    service.memory.keep_edits("a", "k", people=ANNA.people)
+    service.memory.keep_edits("a", shown.features, people=ANNA.people)
     other.join()
     assert service.memory.edits("a", "k") == Edits(people=ANNA.people, markers=LOOK.markers)
 

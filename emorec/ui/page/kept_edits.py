@@ -5,6 +5,7 @@ They are kept with the recent analysis, and used for the results in the list of 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,16 +66,21 @@ class KeptEdits:
     def restore(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
         """The persons and markers that were kept for the recording of an analysis that ends, for the page.
 
-        Edits that were made while it ran, or in an analysis with other choices, are newer and stay.
+        Edits that were made while it ran, or in an analysis with other choices, are newer and stay, as do persons whom
+        only another page of the browser has changed.
         """
-        if analysis.features is None:
+        features, session, memory = analysis.features, request.session_hash or "", self.service.memory
+        if features is None:
             return gr.skip(), gr.skip()
-        kept = stored_choices.edits_of_page(
-            self.service.memory.edits(request.session_hash or "", analysis.features.key), analysis
-        )
-        return tuple(
-            gr.skip() if shown.id == analysis.id or not before.id else before
-            for shown, before in zip((edited, marked), kept, strict=True)
+        edits = memory.edits(session, features.key)
+        if edited.id == analysis.id:
+            edits = replace(edits, people=memory.merged_people(session, features, edited.people))
+        else:
+            memory.shows(session, features.key, edits.people)
+        people, markers = stored_choices.edits_of_page(edits, analysis)
+        return (
+            gr.skip() if not people.id or people == edited else people,
+            gr.skip() if not markers.id or marked.id == analysis.id else markers,
         )
 
     def renew(self, analysis: Analysis, request: gr.Request) -> tuple:
@@ -105,7 +111,7 @@ class KeptEdits:
             return
         self.service.memory.keep_edits(
             request.session_hash or "",
-            analysis.features.key,
+            analysis.features,
             people=edited.people if edited.id == analysis.id else None,
             markers=marked.markers if marked.id == analysis.id else None,
             running=analysis.running,

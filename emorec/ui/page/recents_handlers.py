@@ -157,7 +157,9 @@ class RecentsHandlers:
             settings=recent.settings,
         )
         self.service.files.use(session)
-        edited, marked = stored_choices.edits_of_page(self.service.memory.edits(session, recent.key), opened)
+        edits = self.service.memory.edits(session, recent.key)
+        self.service.memory.shows(session, recent.key, edits.people)
+        edited, marked = stored_choices.edits_of_page(edits, opened)
         words = html.escape(OPENED.format(name=recent.name, length=fragments.clock(recent.until)))
         notes = "".join(fragments.callout(note) for note in features.notes)
         controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
