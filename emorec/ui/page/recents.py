@@ -108,13 +108,13 @@ def list_html(found: Sequence[Recent]) -> str:
 
 
 def _line(each: Recent) -> str:
-    name = html.escape(files.shown(each.name))
+    name, written = html.escape(files.shown(each.name)), fragments.file_name(each.name)
     length = fragments.clock(each.until)
     if each.until < each.duration - 0.5:
         length += f" of {fragments.clock(each.duration)}"
     when = datetime.fromtimestamp(each.at, UTC)
     return (
-        f'<li data-recent="{each.id}"><button type="button" class="name" data-do="open {each.id}">{name}</button>'
+        f'<li data-recent="{each.id}"><button type="button" class="name" data-do="open {each.id}">{written}</button>'
         f'<time class="caption" datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{when:%H:%M} UTC</time>'
         f'<span class="caption">{length}</span>'
         f'<button type="button" data-do="forget {each.id}" data-sure="Press again" aria-label="Delete {name}">'
