@@ -18,9 +18,9 @@ from emorec.ui.page import figures, layout
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.figures import Choices
 from emorec.ui.page.handlers import JobHandlers
-from emorec.ui.page.kept_edits import FINISHED, KeptEdits
+from emorec.ui.page.kept_edits import FINISHED, SETTLED, KeptEdits
 from emorec.ui.page.marker_panel import PageMarkers
-from emorec.ui.page.people_handlers import PeopleEdits
+from emorec.ui.page.people_handlers import PeopleEdits, PeopleHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
 from emorec.ui.service import Service
@@ -154,6 +154,11 @@ def test_names_that_two_pages_of_a_browser_give_are_both_kept(lists, service, sh
     assert service.memory.edits("a", "k").people.names() == {}
 
 
+def test_a_name_is_kept_at_once(lists, service, shown):
+    PeopleHandlers(service).rename(shown, PeopleEdits(), 0, "Anna", ONE)  # the page was loaded again just then
+    assert opened(lists, ONE)[0] == "Anna"
+
+
 def test_pages_that_speak_at_once_lose_nothing(service, shown, monkeypatch):
     other = threading.Thread(
         target=service.memory.keep_edits, args=["a", shown.features], kwargs={"markers": LOOK.markers}
@@ -261,9 +266,25 @@ def test_the_end_of_an_analysis_that_was_deleted_meanwhile_keeps_no_name(lists, 
 def test_after_a_job_the_list_has_the_edits_that_were_made_meanwhile(lists, service, shown, tmp_path):
     (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
     kept = KeptEdits(service, lists)
-    assert kept.keep_all(shown, PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * LIST
+    assert kept.keep_all(shown, PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * (LIST + SETTLED)
     assert "a.mp4" in kept.keep_all(shown, ANNA, PageMarkers(), ONE)[0]
     assert "Anna" in {row["name"] for row in written(item)["rows"]}
+
+
+def test_after_a_job_the_page_shows_what_was_analysed_after_cancel(lists, service, shown):
+    kept, session = KeptEdits(service, lists), ONE.session_hash
+    before = replace(shown, features=replace(shown.features, until=4.0, complete=False), running=True)
+    after = replace(shown.features, until=5.0, complete=False)
+    for id_now, told in (("x", True), ("another", False)):  # another recording was chosen meanwhile
+        service.watched[session] = SimpleNamespace(running=False, features=before.features), before
+        analysis, status, *_ = kept.finish(before, PeopleEdits(), PageMarkers(), ONE)
+        lists.jobs.ending[session][0].features = after  # while it stopped
+        assert "Stopped at 0:04" in status and len(lists.after_job(ONE)) == 1 + LIST
+        now = replace(analysis, id=id_now)
+        *_, analysis, revision, status = kept.keep_all(now, PeopleEdits(), PageMarkers(), ONE)
+        assert (analysis == gr.skip()) is (revision == gr.skip()) is (not told)
+        assert status == gr.skip() if not told else "Stopped at 0:05" in status and analysis.features is after
+        assert not lists.jobs.ending
 
 
 def test_the_event_that_waits_for_the_end_of_a_job_has_no_edits_from_before(service):

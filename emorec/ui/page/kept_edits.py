@@ -13,9 +13,10 @@ import gradio as gr
 
 from emorec.ui.api import user_errors
 from emorec.ui.page import stored_choices
-from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.analysis import Analysis, new_revision
 from emorec.ui.page.marker_panel import PageMarkers
 from emorec.ui.page.people_handlers import PeopleEdits
+from emorec.ui.page.progress import outcome
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings import Figures
 from emorec.ui.page.recordings_handlers import LIST
@@ -23,6 +24,7 @@ from emorec.ui.service import Service
 from emorec.ui.sessions.batch import Item
 
 FINISHED = 7  # values of ``finish``
+SETTLED = 3  # values of ``keep_all`` beside the list
 
 
 class KeptEdits:
@@ -45,13 +47,18 @@ class KeptEdits:
         return *self.recents.jobs.finish(analysis, request), *self.restore(analysis, edited, marked, request)
 
     def keep_all(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
-        """The features of a job are stored: keep the latest edits, and write the results of the list again; the list.
+        """The features of a job are stored: keep the latest edits, and write the results of the list again.
 
+        Returns the list, and the analysis, its revision and the status, if more was analysed after it was stopped.
         This is an event of its own after the one that waits for the features: edits that were made during the wait are
         newer than the states with which that one was called.
         """
-        self._keep(analysis, edited, marked, request)
-        return self.renew(analysis, request)
+        settled = self.recents.jobs.settle(analysis, request)
+        self._keep(settled, edited, marked, request)
+        listed = self.renew(settled, request)
+        if settled is analysis:
+            return *listed, *(gr.skip(),) * SETTLED
+        return *listed, settled, new_revision(), outcome(settled)
 
     def keep_people(self, analysis: Analysis, edited: PeopleEdits, request: gr.Request) -> tuple:
         """Persons have changed: keep them, and write the results of the list again; returns the list."""

@@ -53,7 +53,10 @@ def connect(
         [session.analysis, parts.status, *main, *states],
         **at_once,
     ).then(handlers.after_job, None, shown, **at_once).then(
-        kept.keep_all, [session.analysis, *states], shown[1:], **at_once
+        kept.keep_all,
+        [session.analysis, *states],
+        [*shown[1:], session.analysis, session.revision, parts.status],
+        **at_once,
     ).then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     used = [getattr(choices, name) for name in stored_choices.NAMES]

@@ -88,7 +88,7 @@ class RecentsHandlers:
 
         Without a job nothing changes, because the lists may have changed meanwhile.
         """
-        job = self.jobs.ending.pop(request.session_hash or "", None)
+        job, _ = self.jobs.ending.get(request.session_hash or "", (None, ""))
         if job is None:
             return (gr.skip(),) * LISTS
         deadline = time.monotonic() + STOPS_WITHIN
