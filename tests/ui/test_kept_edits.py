@@ -298,6 +298,21 @@ def test_the_event_that_waits_for_the_end_of_a_job_has_no_edits_from_before(serv
     assert states == [Analysis, PeopleEdits, PageMarkers]
 
 
+def test_a_name_is_there_that_was_given_just_before_a_reload(chromium, page_server, tmp_path):
+    with visiting(chromium, page_server) as page:
+        analyze(page, two_people.record(tmp_path / "reloaded.mkv"))
+        page.click("#people > button")
+        await_cards(page, "person 0", "person 1")
+        page.wait_for_selector("#recents button.name")
+        give_name(page, "Anna")
+        page.reload()
+        page.wait_for_selector("body[data-loaded]")
+        page.click("#recents >> text=reloaded.mkv")
+        page.wait_for_selector("#summary [data-complete]", state="attached")
+        page.click("#people > button")
+        await_cards(page, "Anna", "person 1")
+
+
 def test_a_name_is_there_when_another_recording_was_opened_between(chromium, page_server, tmp_path):
     names = "two.mkv", "again.mkv"
     two_people.record(tmp_path / names[0])
