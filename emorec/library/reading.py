@@ -5,13 +5,14 @@ Only one SELECT is taken at a time, so nothing is written either.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from emorec.errors import EmorecError, require
+from emorec.errors import EmorecError, listed, require
 from emorec.library import connecting, interrupting, items
 from emorec.library.connecting import VIEWS
 from emorec.library.items import Item
@@ -30,6 +31,7 @@ REFUSED = "The query wants a file or a setting outside of these results, which i
 WRONG = "The query cannot be answered: {reason}."
 TOO_LONG = "The query takes longer than {seconds:g} s; ask for less, or give it more time with --timeout."
 TOO_LARGE = "The query needs more than {memory:g} GB of memory; ask for less, or give it more with --memory."
+INTERNAL = re.compile(r'; perhaps you mean "(?:\w+\.)*(?:places|\w+_in_memory)"')  # no table of a user's
 Result = TypeVar("Result")
 
 
@@ -253,4 +255,5 @@ def _reason(error: BaseException) -> str:
     words = rest if kind.endswith("Error") else words
     lines = [" ".join(line.split()).rstrip(".!?") for line in words.splitlines()]
     sentence = "; ".join(line for line in lines if line).replace("; Did you mean ", "; perhaps you mean ")
+    sentence = INTERNAL.sub(f"; the tables are {listed(VIEWS)}", sentence)
     return sentence.replace(":; ", ": ")  # a line that announces the next ones

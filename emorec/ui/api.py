@@ -6,7 +6,7 @@
 
 import contextlib
 import html
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,7 @@ from emorec.extraction import people_file, people_parsing
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
-from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
+from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, Timeline, check
 from emorec.output import tables
 from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
@@ -224,10 +224,28 @@ class Page(gr.Blocks):
                 inputs[index] = min(max(value, component.minimum), component.maximum) if near else component.value
         super().validate_inputs(block_fn, inputs)
 
-    def forget(self, session: str) -> None:
-        """Set the states of a session, such as the result that its page shows, back to their first values."""
-        if session in self.state_holder:
-            self.state_holder.session_data[session].state_data.clear()
+    def forget(self, session: str, keys: Collection[str] | None = None) -> bool:
+        """Set the states of a session back to their first values.
+
+        With ``keys``, this is done only if its page shows features that are stored under one of these, and only for
+        this result. Returns whether anything was shown.
+        """
+        if session not in self.state_holder:
+            return False
+        states = self.state_holder.session_data[session].state_data
+        if keys is None:
+            states.clear()
+            return True
+        shown = [name for name, state in list(states.items()) if _key(state) in keys]
+        timelines = [name for name, state in list(states.items()) if isinstance(state, Timeline)]
+        for name in [*shown, *timelines] if shown else ():
+            states.pop(name, None)
+        return bool(shown)
+
+
+def _key(state: Any) -> str | None:
+    """The key of the features of an analysis; None for any other state."""
+    return getattr(getattr(state, "features", None), "key", None)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,8 @@ from emorec.output.chart_data import has_pictures, signed
 from emorec.output.summary import missing_evidence, summary
 from emorec.ui.wording import on_page
 
+LONGEST_ENDING = 5  # characters of the ending of a file's name
+
 
 def progress(words: str, share: float | None = None, label: str = "Analysis") -> str:
     """A progress bar with words above it.
@@ -53,6 +55,14 @@ def callout(sentence: str, kind: str = "") -> str:
 def file_url(file: Path | str) -> str:
     """The relative URL of a file that the server may serve."""
     return html.escape("gradio_api/file=" + urllib.parse.quote(str(file)))
+
+
+def file_name(name: str) -> str:
+    """The name of a file as HTML, in which a narrow column breaks the line before the ending rather than within it."""
+    stem, dot, ending = files.shown(name).rpartition(".")
+    if not stem or not ending.isalnum() or len(ending) > LONGEST_ENDING:
+        return html.escape(files.shown(name))
+    return f'{html.escape(stem)}<wbr><span class="ending">{dot}{html.escape(ending)}</span>'
 
 
 def is_sound(name: str) -> bool:

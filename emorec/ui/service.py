@@ -73,8 +73,8 @@ class Service:
         self.presence = Presence()
         self.open_pages = OpenPages(self.browsers, self.presence)
         self.shelf = Shelf(library) if library else None
-        # Forgets what Gradio keeps for a page; set by the page.
-        self.forget_page: Callable[[str], None] = lambda session: None
+        # Forgets what Gradio keeps for a page, or only a result of it; ``Page.forget``, set by the page.
+        self.forget_page: Callable[..., bool] = lambda session, keys=None: False
         self.shared_cache = settings.shared_store(public=public)
         sweeping.end_idle_regularly(self)
 

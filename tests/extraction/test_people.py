@@ -10,6 +10,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import people_edits, people_file, people_parsing
 from emorec.extraction.people import People, Person, Track, checked_name
 from emorec.extraction.people_edits import divide, join, rename, stretches
+from emorec.extraction.people_merging import merge
 from emorec.extraction.people_tracks import Tracks
 from support import factories
 
@@ -52,6 +53,44 @@ def test_a_name_is_given_and_taken_away():
     again = named.with_people(rename(named, 1, "Eva"))
     assert again.names[1] == "Eva"
     assert again.with_people(rename(again, 1, "")).names[1] == "person 1"
+
+
+def edited(features, *edits):
+    """Features after edits, each a function of ``people_edits`` with its further arguments."""
+    for edit, *given in edits:
+        features = features.with_people(edit(features, *given))
+    return features
+
+
+DIVIDED = divide, 0, [Track(4.0, LEFT)]
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "names", "tracks"),
+    [
+        ([(rename, 0, "Anna")], [(rename, 1, "Eva")], {0: "Anna", 1: "Eva"}, [0, 1, 0]),
+        ([(rename, 0, "Anna")], [(rename, 0, "Eva")], {0: "Anna", 1: "person 1"}, [0, 1, 0]),
+        ([(rename, 0, "Anna")], [(rename, 1, "anna")], {0: "Anna", 1: "person 1"}, [0, 1, 0]),
+        ([(rename, 0, "Anna")], [DIVIDED, (rename, 2, "Eva")], {0: "Anna", 1: "person 1", 2: "Eva"}, [0, 1, 2]),
+        ([(rename, 1, "Anna")], [(join, 0, 1)], {1: "Anna"}, [1, 1, 1]),
+        ([(join, 1, 0)], [(rename, 1, "Eva"), (rename, 0, "Anna")], {0: "Anna"}, [0, 0, 0]),
+        ([DIVIDED, (rename, 2, "Eva")], [(divide, 0, [Track(0.0, LEFT)])], {0: "person 0", 2: "Eva"}, [0, 1, 2]),
+        ([], [(rename, 1, "Eva")], {0: "person 0", 1: "Eva"}, [0, 1, 0]),
+    ],
+)
+def test_what_two_say_of_the_same_persons_is_put_together(mine, others, names, tracks):
+    found = shots([0], [1], [0])
+    merged = merge(found, found.people, edited(found, *mine).people, edited(found, *others).people)
+    shown = found.with_people(merged)
+    assert {**shown.names, **names} == shown.names and who(shown) == tracks
+    assert merge(found, merged, merged, found.people) == found.people  # the other one has undone all
+
+
+def test_what_was_undone_stays_undone():
+    found = shots([0], [1], [0])
+    before, others = edited(found, (rename, 0, "Anna")), edited(found, (rename, 0, "Anna"), (rename, 1, "Eva"))
+    merged = merge(found, before.people, found.people, others.people)
+    assert found.with_people(merged).names == {0: "person 0", 1: "Eva"}
 
 
 @pytest.mark.parametrize("name", ["all", "Main", "speaker", "7", "-1", "x" * 61, "a\x00b", " "])

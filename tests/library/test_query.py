@@ -21,7 +21,7 @@ from emorec import files, library
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.inference.timeline import infer
-from emorec.library import interrupting, items, stored
+from emorec.library import interrupting, items, reading, stored
 from emorec.output import formats
 from emorec.output.markers import with_markers
 from support import factories, result_folders
@@ -144,6 +144,11 @@ def test_a_wrong_query_is_told_in_the_words_of_duckdb(made):
         with pytest.raises(EmorecError) as raised:
             found.query("select * from windws")
         assert str(raised.value).endswith('Table with name windws does not exist; perhaps you mean "windows".')
+        tables = "does not exist; the tables are media, windows, people, highlights and markers"
+        with pytest.raises(EmorecError, match=rf"Table with name place {tables}\.$"):  # not the internal "places"
+            found.query("select * from place")
+        suggested = ValueError('Catalog Error: Table with name x does not exist!\nDid you mean "x_in_memory"?')
+        assert reading._reason(suggested) == f"Table with name x {tables}"
         with pytest.raises(EmorecError, match=r"type casts; Candidate functions: sum\(.*[^.]\.$"):
             found.query("select sum(item) from windows")
 

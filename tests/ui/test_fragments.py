@@ -1,5 +1,6 @@
 """The HTML of the page."""
 
+import html
 import re
 from dataclasses import replace
 
@@ -24,6 +25,12 @@ def test_the_panel_says_where_the_weights_come_from_and_no_path(tmp_path):
     ):
         panel = fragments.about(Analyzer(model, None, origin))
         assert expected in panel and str(tmp_path) not in panel
+
+
+def test_the_ending_of_a_file_is_not_divided_between_lines():
+    assert fragments.file_name("a/p<1>.mp4") == 'a/p&lt;1&gt;<wbr><span class="ending">.mp4</span>'
+    for name in ("Talk & more", ".hidden", "a. <b>", "v1.2 of the long talk"):
+        assert fragments.file_name(name) == html.escape(name)
 
 
 def test_markup_in_names_is_escaped():

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from gradio import processing_utils, route_utils
 
-from emorec.ui.server import bodies, heartbeat, routes
+from emorec.ui.server import bodies, heartbeat, log, routes
 from emorec.ui.server.middleware import RequestGuard
 from emorec.ui.server.visitors import SessionOwners
 from support.small_page import API, file_of, serving, upload, wait_for
@@ -241,6 +241,13 @@ def test_a_path_of_another_operating_system_may_be_named_but_has_to_be_an_upload
     for path in (rf"{HERE}\sub\mine.wav", "C:mine.wav", r"\\host\share\mine.wav", "mine.wav", "../x", "/", "//x/y/z"):
         assert client.get(f"{API}/file={path}").status_code == 404
         assert not bodies.is_below(path, tmp_path)
+
+
+def test_answers_that_are_asked_for_after_a_connection_broke_are_no_error(client, monkeypatch):
+    logged = []
+    monkeypatch.setattr(log, "error", lambda what, cause: logged.append(what))
+    answer = client.get(f"{API}/queue/data?session_hash=mine-forgotten")
+    assert answer.status_code == 200 and "session_not_found" in answer.text and logged == []
 
 
 def test_sessions_have_plain_names(client):

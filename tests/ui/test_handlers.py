@@ -32,10 +32,12 @@ from emorec.ui.page.result_handlers import LOADING, ResultHandlers
 from emorec.ui.server.limits import ANALYSES
 from emorec.ui.service import Service
 from emorec.ui.sessions.files import upload_folder
+from emorec.ui.sessions.recents import Recent
 from support import factories
 
 ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
 LINK = "https://example.org/talk"
+RECENT = Recent(name="a.mp4", at=0, until=6, duration=6, key="", cache=None, fingerprint="")
 
 
 @pytest.fixture
@@ -343,6 +345,42 @@ def test_a_deletion_empties_all_that_the_page_shows_and_forgets_what_the_other_p
     assert emptied["live-chart"] is None and emptied["range"] == "" and not emptied["live-save"]["interactive"]
     kept = [built.state_holder[session][analysis._id].path for session in ("a", "b", "stranger")]
     assert kept == ["a", "", "stranger"]  # of its own page the new value is on its way
+
+
+def test_a_deletion_of_one_recording_takes_its_result_from_the_other_pages_of_the_browser_alone(page, monkeypatch):
+    monkeypatch.setattr(Analyzer, "forget_key", lambda *given: True)
+    built = page()
+    Server.create_app(built)
+    service, (event,) = built.service, [each for each in built.fns.values() if each.name == "do"]
+    (changing,) = [each for each in built.fns.values() if each.name == "change_part"]
+    analysis, timeline = event.inputs[1], changing.inputs[2]
+    shown = {"a": "other", "b": "gone", "c": "other", "stranger": "gone"}
+    for session, key in shown.items():
+        owner = service.browsers.enter(session, ("s" if session == "stranger" else "t") * 64)
+        features = replace(factories.observations(6.0), key=key)
+        built.state_holder[session][analysis._id] = Analysis(features=features)
+        built.state_holder[session][timeline._id] = factories.timeline(factories.probabilities(2))
+        service.memory._recents.add(owner, replace(RECENT, key="gone", id="r"))
+    stopped = []
+    service.writings["b"] = SimpleNamespace(stop=lambda: stopped.append("b"))
+    running = SimpleNamespace(running=True, key="gone", path="")
+    service.watched["c"] = running, None
+    with pytest.warns(UserWarning, match="a.mp4 is being analysed on another page"):
+        event.fn("forget r #1", Analysis(), ONE)
+    running.running = False
+    answer, *_ = event.fn("forget r #2", Analysis(), ONE)
+    assert 'data-emptied="b"' in answer and stopped == ["b"] and not service.writings
+    for session, key in shown.items():
+        result, drawn = (built.state_holder[session][state._id] for state in (analysis, timeline))
+        assert (result.features and result.features.key, drawn is None) == (
+            (None, True) if session == "b" else (key, False)
+        )
+    at_b = SimpleNamespace(session_hash="b", client=ONE.client)
+    for now, is_emptied in (
+        (Analysis(), True),
+        (Analysis(path="next.mp4"), False),
+    ):  # another file was chosen meanwhile
+        assert isinstance(event.fn("empty #1", now, at_b)[1], Analysis) is is_emptied
 
 
 def test_a_job_that_a_deletion_has_stopped_shows_nothing_more(handlers, monkeypatch):

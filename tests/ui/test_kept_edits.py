@@ -13,13 +13,14 @@ from emorec.analyzer import Analyzer
 from emorec.annotation import Marker
 from emorec.extraction.options import Settings
 from emorec.extraction.people import People, Person
+from emorec.extraction.people_edits import rename
 from emorec.ui.page import figures, layout
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.figures import Choices
 from emorec.ui.page.handlers import JobHandlers
-from emorec.ui.page.kept_edits import FINISHED, KeptEdits
+from emorec.ui.page.kept_edits import FINISHED, SETTLED, KeptEdits
 from emorec.ui.page.marker_panel import PageMarkers
-from emorec.ui.page.people_handlers import PeopleEdits
+from emorec.ui.page.people_handlers import PeopleEdits, PeopleHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
 from emorec.ui.service import Service
@@ -137,8 +138,31 @@ def test_two_pages_of_a_browser_keep_what_the_other_says(lists, service, shown):
     assert opened(lists, ONE) == ("Anna", ["look", "of another session"])
 
 
-def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
-    other = threading.Thread(target=service.memory.keep_edits, args=["a", "k"], kwargs={"markers": LOOK.markers})
+def test_names_that_two_pages_of_a_browser_give_are_both_kept(lists, service, shown):
+    service.browsers.enter("c", "1" * 64)  # another page of the browser of ONE
+    second, kept = SimpleNamespace(session_hash="c", client=ONE.client), KeptEdits(service, lists)
+    other = replace(shown, id="y", running=True)  # was opened, or begun, before Anna had a name
+    keep(kept, shown, ONE, edited=ANNA)
+    eva = PeopleEdits("y", rename(shown.features, 1, "Eva"))
+    _, _, _, _, _, merged, _ = kept.finish(other, eva, PageMarkers(), second)
+    kept.keep_all(replace(other, running=False), eva, PageMarkers(), second)  # a name may have been given meanwhile
+    assert service.memory.edits("a", "k").people.names() == {0: "Anna", 1: "Eva"} == merged.people.names()
+    keep(kept, shown, ONE, edited=PeopleEdits("x"))  # takes Anna away, and not Eva, of whom this page knows nothing
+    assert service.memory.edits("a", "k").people.names() == {1: "Eva"}
+    assert opened(lists, ONE)[0] == "person 0"
+    keep(kept, shown, ONE, edited=PeopleEdits("x"))  # it is shown Eva now, and undoes all
+    assert service.memory.edits("a", "k").people.names() == {}
+
+
+def test_a_name_is_kept_at_once(lists, service, shown):
+    PeopleHandlers(service).rename(shown, PeopleEdits(), 0, "Anna", ONE)  # the page was loaded again just then
+    assert opened(lists, ONE)[0] == "Anna"
+
+
+def test_pages_that_speak_at_once_lose_nothing(service, shown, monkeypatch):
+    other = threading.Thread(
+        target=service.memory.keep_edits, args=["a", shown.features], kwargs={"markers": LOOK.markers}
+    )
 
     def slow(said, **changes):
         if "people" in changes:
@@ -147,7 +171,7 @@ def test_pages_that_speak_at_once_lose_nothing(service, monkeypatch):
         return replace(said, **changes)
 
     monkeypatch.setattr(memory, "replace", slow)
-    service.memory.keep_edits("a", "k", people=ANNA.people)
+    service.memory.keep_edits("a", shown.features, people=ANNA.people)
     other.join()
     assert service.memory.edits("a", "k") == Edits(people=ANNA.people, markers=LOOK.markers)
 
@@ -242,9 +266,25 @@ def test_the_end_of_an_analysis_that_was_deleted_meanwhile_keeps_no_name(lists, 
 def test_after_a_job_the_list_has_the_edits_that_were_made_meanwhile(lists, service, shown, tmp_path):
     (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
     kept = KeptEdits(service, lists)
-    assert kept.keep_all(shown, PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * LIST
+    assert kept.keep_all(shown, PeopleEdits(), PageMarkers(), ONE) == (gr.skip(),) * (LIST + SETTLED)
     assert "a.mp4" in kept.keep_all(shown, ANNA, PageMarkers(), ONE)[0]
     assert "Anna" in {row["name"] for row in written(item)["rows"]}
+
+
+def test_after_a_job_the_page_shows_what_was_analysed_after_cancel(lists, service, shown):
+    kept, session = KeptEdits(service, lists), ONE.session_hash
+    before = replace(shown, features=replace(shown.features, until=4.0, complete=False), running=True)
+    after = replace(shown.features, until=5.0, complete=False)
+    for id_now, told in (("x", True), ("another", False)):  # another recording was chosen meanwhile
+        service.watched[session] = SimpleNamespace(running=False, features=before.features), before
+        analysis, status, *_ = kept.finish(before, PeopleEdits(), PageMarkers(), ONE)
+        lists.jobs.ending[session][0].features = after  # while it stopped
+        assert "Stopped at 0:04" in status and len(lists.after_job(ONE)) == 1 + LIST
+        now = replace(analysis, id=id_now)
+        *_, analysis, revision, status = kept.keep_all(now, PeopleEdits(), PageMarkers(), ONE)
+        assert (analysis == gr.skip()) is (revision == gr.skip()) is (not told)
+        assert status == gr.skip() if not told else "Stopped at 0:05" in status and analysis.features is after
+        assert not lists.jobs.ending
 
 
 def test_the_event_that_waits_for_the_end_of_a_job_has_no_edits_from_before(service):
@@ -256,6 +296,21 @@ def test_the_event_that_waits_for_the_end_of_a_job_has_no_edits_from_before(serv
     assert [event.trigger_after for event in keeping] == waiting
     states = [type(block.value) for block in keeping[0].inputs]
     assert states == [Analysis, PeopleEdits, PageMarkers]
+
+
+def test_a_name_is_there_that_was_given_just_before_a_reload(chromium, page_server, tmp_path):
+    with visiting(chromium, page_server) as page:
+        analyze(page, two_people.record(tmp_path / "reloaded.mkv"))
+        page.click("#people > button")
+        await_cards(page, "person 0", "person 1")
+        page.wait_for_selector("#recents button.name")
+        give_name(page, "Anna")
+        page.reload()
+        page.wait_for_selector("body[data-loaded]")
+        page.click("#recents >> text=reloaded.mkv")
+        page.wait_for_selector("#summary [data-complete]", state="attached")
+        page.click("#people > button")
+        await_cards(page, "Anna", "person 1")
 
 
 def test_a_name_is_there_when_another_recording_was_opened_between(chromium, page_server, tmp_path):

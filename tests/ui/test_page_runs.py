@@ -24,6 +24,11 @@ SLOW = """() => {
     return plain(...request);
   };
 }"""
+EVENT_OF_ANALYZE = """() => {
+  const { components, dependencies } = window.gradio_config;
+  const { id } = components.find(({ props }) => props.elem_id === "analyze");
+  return dependencies.find(({ targets }) => targets.some(([at, what]) => at === id && what === "click")).id;
+}"""
 LONG = 1500  # seconds of a recording that is still being analysed when it is cancelled
 NARROW = {"width": 380, "height": 800}
 
@@ -96,11 +101,14 @@ def test_what_the_field_for_files_shows_is_analysed(page, tmp_path):
     page.evaluate(SLOW)
     page.locator("#file").get_by_label("Clear").click()
     page.set_input_files("#file input[type=file]", tmp_path / "second.wav")
-    page.click("#analyze")
+    started, number = [], page.evaluate(EVENT_OF_ANALYZE)
+    page.on("request", lambda sent: started.append(sent.post_data_json["fn_index"]) if "/join" in sent.url else None)
+    page.dblclick("#analyze")
     page.wait_for_selector("#held >> text=its analysis begins when it is here")
     page.wait_for_selector("#held", state="detached")
     page.wait_for_selector("#recents button.name >> text=second.wav")
     assert page.get_attribute("#player audio", "src").endswith("/second.wav")
+    assert started.count(number) == 1
     assert not page.locator("[data-testid=toast-text]").count()
 
     page.click("#recents button.name >> text=first.wav")

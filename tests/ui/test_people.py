@@ -120,6 +120,7 @@ def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_se
         page.click("#people > button")
         await_cards(page, "person 0", "person 1")
         assert page.locator("#cards img").evaluate_all("all => all.every(one => one.naturalWidth === 64)")
+        assert page.locator("#join").bounding_box()["y"] == page.locator("#divide").bounding_box()["y"]
 
         give_name(page, "Anna")
         content = download(page, "csv")[1].decode()  # in the same moment: it does not overtake the name

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from support import make_media
-from support.pages import PATIENCE, analyze, browsing, finished, table, upload, visiting
+from support.pages import PATIENCE, analyze, browsing, finished, table, toast, upload, visiting
 
 LONG = 1200  # seconds of a recording that takes two minutes, if it is called slow: more than a reload
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
@@ -96,6 +96,25 @@ def test_deleting_really_deletes_and_works_by_keyboard(chromium, page_server, pa
         analyze(page, tmp_path / names[0])
         assert (page_folder / "opened").stat().st_size > opened
         assert "loaded from the store" not in page.inner_text("#status")
+
+
+def test_a_deleted_analysis_is_shown_on_no_other_page_of_the_browser(page, tmp_path):
+    analyze(page, sound(tmp_path / "first.wav", 4))
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.click("#recents >> text=first.wav")
+    other.wait_for_selector("#summary [data-complete]", state="attached")
+    other.evaluate("window.kept = true")
+    try:
+        for _ in range(2):
+            other.click("#recents [data-do^='forget ']")
+        page.wait_for_selector("#player .empty >> text=Your recording appears here")
+        page.wait_for_selector("#summary [data-duration]", state="detached")
+        assert toast(page) == "What this page showed was deleted on another page."
+        listed(page, 0)
+        assert other.evaluate("window.kept")
+    finally:
+        other.close()
 
 
 def test_another_visitor_never_sees_them(page, chromium, page_server, tmp_path):

@@ -91,7 +91,11 @@ def connect_inputs(
         concurrency_limit=None,
         **QUIET,
     ).then(lists.after_job, None, lists.components, concurrency_limit=None, **QUIET).then(
-        kept.keep_all, [session.analysis, *states], lists.components[1:], concurrency_limit=None, **QUIET
+        kept.keep_all,
+        [session.analysis, *states],
+        [*lists.components[1:], session.analysis, session.revision, parts.status],
+        concurrency_limit=None,
+        **QUIET,
     )
     running = [job, lists.resumed]
     parts.cancel.click(

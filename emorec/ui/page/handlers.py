@@ -36,8 +36,8 @@ class JobHandlers:
 
     def __init__(self, service: Service):
         self.service = service
-        # By session, jobs that have ended or were stopped, and may still store features.
-        self.ending: dict[str, Job] = {}
+        # By session, jobs that have ended or were stopped and may still store features, and the ``id`` of the analysis.
+        self.ending: dict[str, tuple[Job, str]] = {}
 
     def choose_file(self, file: dict | None, source: str, analysis: Analysis, request: gr.Request) -> tuple:
         """A file was chosen in the component ``source``, or removed there: show it instead of the last analysis.
@@ -209,8 +209,15 @@ class JobHandlers:
         """A job has ended: show how."""
         session = request.session_hash or ""
         if found := self.service.watched.pop(session, None):
-            self.ending[session] = found[0]
+            self.ending[session] = found[0], analysis.id
         return replace(analysis, running=False), outcome(analysis), *buttons(running=False)
+
+    def settle(self, analysis: Analysis, request: gr.Request) -> Analysis:
+        """The analysis that the page shows, with the last features of its job, which came after it was stopped."""
+        job, name = self.ending.pop(request.session_hash or "", (None, ""))
+        if job is None or name != analysis.id or analysis.running or job.features is None:
+            return analysis
+        return analysis if job.features is analysis.features else replace(analysis, features=job.features)
 
     def leave(self, request: gr.Request) -> None:
         """The browser has closed the page."""

@@ -5,6 +5,7 @@ They are kept with the recent analysis, and used for the results in the list of 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +13,10 @@ import gradio as gr
 
 from emorec.ui.api import user_errors
 from emorec.ui.page import stored_choices
-from emorec.ui.page.analysis import Analysis
+from emorec.ui.page.analysis import Analysis, new_revision
 from emorec.ui.page.marker_panel import PageMarkers
 from emorec.ui.page.people_handlers import PeopleEdits
+from emorec.ui.page.progress import outcome
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings import Figures
 from emorec.ui.page.recordings_handlers import LIST
@@ -22,6 +24,7 @@ from emorec.ui.service import Service
 from emorec.ui.sessions.batch import Item
 
 FINISHED = 7  # values of ``finish``
+SETTLED = 3  # values of ``keep_all`` beside the list
 
 
 class KeptEdits:
@@ -44,13 +47,18 @@ class KeptEdits:
         return *self.recents.jobs.finish(analysis, request), *self.restore(analysis, edited, marked, request)
 
     def keep_all(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
-        """The features of a job are stored: keep the latest edits, and write the results of the list again; the list.
+        """The features of a job are stored: keep the latest edits, and write the results of the list again.
 
+        Returns the list, and the analysis, its revision and the status, if more was analysed after it was stopped.
         This is an event of its own after the one that waits for the features: edits that were made during the wait are
         newer than the states with which that one was called.
         """
-        self._keep(analysis, edited, marked, request)
-        return self.renew(analysis, request)
+        settled = self.recents.jobs.settle(analysis, request)
+        self._keep(settled, edited, marked, request)
+        listed = self.renew(settled, request)
+        if settled is analysis:
+            return *listed, *(gr.skip(),) * SETTLED
+        return *listed, settled, new_revision(), outcome(settled)
 
     def keep_people(self, analysis: Analysis, edited: PeopleEdits, request: gr.Request) -> tuple:
         """Persons have changed: keep them, and write the results of the list again; returns the list."""
@@ -65,16 +73,21 @@ class KeptEdits:
     def restore(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
         """The persons and markers that were kept for the recording of an analysis that ends, for the page.
 
-        Edits that were made while it ran, or in an analysis with other choices, are newer and stay.
+        Edits that were made while it ran, or in an analysis with other choices, are newer and stay, as do persons whom
+        only another page of the browser has changed.
         """
-        if analysis.features is None:
+        features, session, memory = analysis.features, request.session_hash or "", self.service.memory
+        if features is None:
             return gr.skip(), gr.skip()
-        kept = stored_choices.edits_of_page(
-            self.service.memory.edits(request.session_hash or "", analysis.features.key), analysis
-        )
-        return tuple(
-            gr.skip() if shown.id == analysis.id or not before.id else before
-            for shown, before in zip((edited, marked), kept, strict=True)
+        edits = memory.edits(session, features.key)
+        if edited.id == analysis.id:
+            edits = replace(edits, people=memory.merged_people(session, features, edited.people))
+        else:
+            memory.shows(session, features.key, edits.people)
+        people, markers = stored_choices.edits_of_page(edits, analysis)
+        return (
+            gr.skip() if not people.id or people == edited else people,
+            gr.skip() if not markers.id or marked.id == analysis.id else markers,
         )
 
     def renew(self, analysis: Analysis, request: gr.Request) -> tuple:
@@ -105,7 +118,7 @@ class KeptEdits:
             return
         self.service.memory.keep_edits(
             request.session_hash or "",
-            analysis.features.key,
+            analysis.features,
             people=edited.people if edited.id == analysis.id else None,
             markers=marked.markers if marked.id == analysis.id else None,
             running=analysis.running,

@@ -121,10 +121,18 @@ class PeopleHandlers:
         """Another person was chosen: the choices of a person to join and of stretches to divide."""
         return self.choose(analysis, edited, who)[1:]
 
-    def rename(self, analysis: Analysis, edited: PeopleEdits, who: int | None, name: str) -> tuple[PeopleEdits, Shown]:
-        """A name was typed; the field shows it already, and the visitor may go on typing."""
+    def rename(
+        self, analysis: Analysis, edited: PeopleEdits, who: int | None, name: str, request: gr.Request | None = None
+    ) -> tuple[PeopleEdits, Shown]:
+        """A name was typed; the field shows it already, and the visitor may go on typing.
+
+        It is kept at once: a page that is loaded again in this moment sends nothing more.
+        """
         name = name.strip()
         renamed = self._edit(analysis, edited, lambda features: people_edits.rename(features, _chosen(who), name))
+        if request is not None and analysis.features is not None:
+            session, running = request.session_hash or "", analysis.running
+            self.service.memory.keep_edits(session, analysis.features, people=renamed.people, running=running)
         return renamed, Shown(id=analysis.id, who=who, name=name)
 
     def join(self, analysis: Analysis, edited: PeopleEdits, who: int | None, other: int | None) -> tuple:

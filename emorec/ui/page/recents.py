@@ -40,6 +40,18 @@ ASK = """() => {
   } catch {}
 }"""
 
+# Tells the other pages of the browser that show what was deleted, so that they are emptied; the answer names them. See
+# assets/recordings.js.
+EMPTIED = """(answer) => {
+  const [, emptied] = /data-emptied="([^"]*)"/.exec(answer) ?? [];
+  if (!emptied) return;
+  try {
+    const others = new BroadcastChannel("emorec-pages");
+    others.postMessage(`emptied ${emptied}`);
+    others.close();
+  } catch {}
+}"""
+
 # Tells the other pages of the browser about a deletion, so that they reload: what they show is deleted too.
 DELETED = """() => {
   try {
@@ -73,10 +85,11 @@ def panel() -> SimpleNamespace:
     return SimpleNamespace(token=token, command=command, ack=ack, listed=listed)
 
 
-def answer(number: str, session: str, full: bool = False) -> str:
-    """The HTML from which the scripts read the number of the answered request, the session of the page, and whether the
-    list of recordings is full."""
+def answer(number: str, session: str, full: bool = False, emptied: Sequence[str] = ()) -> str:
+    """The HTML from which the scripts read the number of the answered request, the session of the page, whether the
+    list of recordings is full, and the sessions of other pages that show what was deleted."""
     given = f'data-ack="{html.escape(number)}" data-session="{html.escape(session)}"'
+    given += f' data-emptied="{html.escape(" ".join(emptied))}"' if emptied else ""
     return f"<i hidden {given}{' data-full' if full else ''}></i>"
 
 
@@ -95,13 +108,13 @@ def list_html(found: Sequence[Recent]) -> str:
 
 
 def _line(each: Recent) -> str:
-    name = html.escape(files.shown(each.name))
+    name, written = html.escape(files.shown(each.name)), fragments.file_name(each.name)
     length = fragments.clock(each.until)
     if each.until < each.duration - 0.5:
         length += f" of {fragments.clock(each.duration)}"
     when = datetime.fromtimestamp(each.at, UTC)
     return (
-        f'<li data-recent="{each.id}"><button type="button" class="name" data-do="open {each.id}">{name}</button>'
+        f'<li data-recent="{each.id}"><button type="button" class="name" data-do="open {each.id}">{written}</button>'
         f'<time class="caption" datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{when:%H:%M} UTC</time>'
         f'<span class="caption">{length}</span>'
         f'<button type="button" data-do="forget {each.id}" data-sure="Press again" aria-label="Delete {name}">'

@@ -55,7 +55,10 @@ def connect(
         [session.analysis, parts.status, *main, *states],
         **at_once,
     ).then(handlers.after_job, None, shown, **at_once).then(
-        kept.keep_all, [session.analysis, *states], shown[1:], **at_once
+        kept.keep_all,
+        [session.analysis, *states],
+        [*shown[1:], session.analysis, session.revision, parts.status],
+        **at_once,
     ).then(None, None, None, js=LOADED, **quiet)
     current = [session.analysis, session.revision, player, parts.status, session.edited, choices.person]
     used = [getattr(choices, name) for name in stored_choices.NAMES]
@@ -66,7 +69,7 @@ def connect(
         [parts.recents.ack, *current, *shown],
         trigger_mode="multiple",
         **at_once,
-    )
+    ).then(None, parts.recents.ack, None, js=recents.EMPTIED, **quiet)
     used += [choices.track, choices.channel, choices.start, choices.end, choices.video_track, choices.rotate]
     several.start.click(recordings.start, [choices.checkpoint, session.active, *used], shown[1:], **at_once)
     several.cancel.click(recordings.cancel, None, shown[1:], **at_once)

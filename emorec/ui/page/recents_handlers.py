@@ -34,6 +34,10 @@ LISTS = 1 + LIST  # values of ``both``
 CHANGED = 9 + len(stored_choices.NAMES)  # components that change when an analysis is opened
 FAILED = "Something went wrong that should not have; the log of the program says what. Try again."
 WRONG = "The page sent something that it should not; load it again."
+ELSEWHERE = (
+    "{name} is being analysed on another page of this browser; wait until that is done, or cancel it there first."
+)
+EMPTIED = "What this page showed was deleted on another page."
 
 
 class RecentsHandlers:
@@ -88,7 +92,7 @@ class RecentsHandlers:
 
         Without a job nothing changes, because the lists may have changed meanwhile.
         """
-        job = self.jobs.ending.pop(request.session_hash or "", None)
+        job, _ = self.jobs.ending.get(request.session_hash or "", (None, ""))
         if job is None:
             return (gr.skip(),) * LISTS
         deadline = time.monotonic() + STOPS_WITHIN
@@ -109,13 +113,17 @@ class RecentsHandlers:
         what, _, rest = words.partition(" ")
         session = request.session_hash or ""
         changed: tuple = (gr.skip(),) * CHANGED
+        emptied: list[str] = []
         try:
             if what in ("open", "show"):
                 changed = self._open(session, what, rest, analysis)
             elif what == "forget":
-                changed = self._forget(session, [self.service.memory.get(session, rest)], analysis)
+                changed, emptied = self._forget(session, [self.service.memory.get(session, rest)], analysis)
             elif what == "forget-all":
-                changed = self._forget(session, self.service.memory.recent_analyses(session), analysis)
+                changed, emptied = self._forget(session, self.service.memory.recent_analyses(session), analysis)
+            elif what == "empty" and not _shows_anything(analysis):
+                gr.Info(EMPTIED)
+                changed = _emptied()
             elif what in ("add", "join"):
                 self.recordings.add(_files(rest), request, joins=what == "join")
             elif what == "cancel":
@@ -128,7 +136,7 @@ class RecentsHandlers:
             log.error("A request of the lists failed", error)
             gr.Warning(FAILED)
         full = self.recordings.batch(session).full
-        return recents.answer(number, session, full), *changed, *self.both(request)
+        return recents.answer(number, session, full, emptied), *changed, *self.both(request)
 
     def _open(self, session: str, what: str, name: str, analysis: Analysis) -> tuple:
         """Show a recent analysis ("open"), or a recording of the list ("show"), from its stored features.
@@ -153,7 +161,9 @@ class RecentsHandlers:
             settings=recent.settings,
         )
         self.service.files.use(session)
-        edited, marked = stored_choices.edits_of_page(self.service.memory.edits(session, recent.key), opened)
+        edits = self.service.memory.edits(session, recent.key)
+        self.service.memory.shows(session, recent.key, edits.people)
+        edited, marked = stored_choices.edits_of_page(edits, opened)
         words = html.escape(OPENED.format(name=recent.name, length=fragments.clock(recent.until)))
         notes = "".join(fragments.callout(note) for note in features.notes)
         controls: list[Any] = [gr.skip()] * len(stored_choices.NAMES)
@@ -174,21 +184,42 @@ class RecentsHandlers:
             *controls,
         )
 
-    def _forget(self, session: str, found: list[Recent], analysis: Analysis) -> tuple:
-        """Delete analyses; the page is emptied if it shows one of them."""
+    def _forget(self, session: str, found: list[Recent], analysis: Analysis) -> tuple[tuple, list[str]]:
+        """Delete analyses; the page is emptied if it shows one of them, and so are the other pages of the browser.
+
+        Returns what changes on this page, and the sessions of the others. Raises EmorecError.
+        """
         if analysis.running and any(analysis.path in recent.paths for recent in found):
             raise EmorecError(BUSY)
+        owner, keys = self.service.browsers.owner(session), {recent.key for recent in found}
+        others = [page for page in self.service.browsers.pages(owner) if page != session]
+        for job, _ in filter(None, map(self.service.watched.get, others)):
+            for recent in found:
+                if job.running and (job.key == recent.key or str(job.path) in recent.paths):
+                    raise EmorecError(ELSEWHERE.format(name=recent.name))
         for recent in found:
             self.service.memory.delete(session, recent)
             for item in self.recordings.batch(session).items:
                 if isinstance(item.result, Figures) and item.result.recent == recent.id:
                     self.recordings.discard(session, item.id)
+        emptied = [page for page in others if self.service.forget_page(page, keys)]
+        for page in emptied:
+            if writing := self.service.writings.pop(page, None):
+                writing.stop()
         shown = analysis.features.key if analysis.features else None
-        if analysis.running or shown not in [recent.key for recent in found]:
-            return (gr.skip(),) * CHANGED
-        empty = fragments.player(None)
-        person, kept = gr.update(choices=[ANYONE], value=ANYONE[1]), [gr.skip()] * len(stored_choices.NAMES)
-        return Analysis(), new_revision(), empty, "", PeopleEdits(), person, "", PageMarkers(), None, *kept
+        return ((gr.skip(),) * CHANGED if analysis.running or shown not in keys else _emptied()), emptied
+
+
+def _shows_anything(analysis: Analysis) -> bool:
+    result = analysis.features or analysis.rows
+    return analysis.running or result is not None or bool(analysis.path or analysis.link)
+
+
+def _emptied() -> tuple:
+    """What changes on a page whose result was deleted."""
+    empty = fragments.player(None)
+    person, kept = gr.update(choices=[ANYONE], value=ANYONE[1]), [gr.skip()] * len(stored_choices.NAMES)
+    return Analysis(), new_revision(), empty, "", PeopleEdits(), person, "", PageMarkers(), None, *kept
 
 
 def _files(text: str) -> list[dict[str, str]]:

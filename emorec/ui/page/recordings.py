@@ -76,11 +76,11 @@ def list_html(items: Sequence[Item]) -> str:
 
 
 def _line(item: Item) -> str:
-    name, shown = html.escape(files.shown(item.name)), _state(item)
+    name, written, shown = html.escape(files.shown(item.name)), fragments.file_name(item.name), _state(item)
     if item.state == DONE:
-        label = f'<button type="button" class="name" data-do="show {item.id}">{name}</button>'
+        label = f'<button type="button" class="name" data-do="show {item.id}">{written}</button>'
     else:
-        label = f'<span class="name">{name}</span>'
+        label = f'<span class="name">{written}</span>'
     active = item.state in (WAITING, WORKING)
     word, does = ("Cancel", "cancel") if active else ("Remove", "remove")
     button = f'<button type="button" data-do="{does} {item.id}" aria-label="{word} {name}">{word}</button>'
@@ -168,8 +168,7 @@ def _row(item: Item, faces: bool, mixed: bool) -> str:
     cells += [html.escape(figures.how)] if mixed else []
     shades += [""] * (len(cells) - len(shades))
     shades[-1] = ' class="made"' if mixed else ""
-    name = html.escape(files.shown(item.name))
-    button = f'<button type="button" data-do="show {item.id}">{name}</button>'
+    button = f'<button type="button" data-do="show {item.id}">{fragments.file_name(item.name)}</button>'
     body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
     note = _small_note(TOO_LITTLE) if summary.too_little and summary.shares else ""
     note += _small_note("damaged") if figures.damage else ""
@@ -182,7 +181,7 @@ def _small_note(words: str) -> str:
 
 def _failed_row(item: Item, columns: int) -> str:
     """A recording without figures: its name, and across ``columns`` columns its problem."""
-    name, problem = html.escape(files.shown(item.name)), html.escape(item.problem)
+    name, problem = fragments.file_name(item.name), html.escape(item.problem)
     return (
         f'<tr data-state="{FAILED}"><th scope="row"><span>{name}</span></th>'
         f'<td colspan="{columns}"><span>{problem}</span></td></tr>'

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -94,7 +95,8 @@ class Exchange:
         except ClientDisconnect:
             pass
         except Exception as error:
-            log.error(f"A request failed, {self._description}", error)
+            if not self._is_forgotten_stream(error):
+                log.error(f"A request failed, {self._description}", error)
             if not self._started:
                 await PlainTextResponse(FAILED, 500)(self._scope, self._receive, self._respond)
             elif self._unfinished:
@@ -128,6 +130,14 @@ class Exchange:
         for session in [parts.get("session"), *query.get("session_hash", [])]:
             self._check_session(session)
         await self._pass_on(route.kind, parts, {host, forwarded, *_netloc(self._headers.get("origin", ""))})
+
+    def _is_forgotten_stream(self, error: Exception) -> bool:
+        """Whether a client asked for answers of a session that Gradio does not know any more.
+
+        This is normal: a browser whose connection broke asks again by itself. Gradio has begun its answer by then.
+        """
+        cause = error.__cause__
+        return self._kind == "stream" and isinstance(cause, HTTPException) and cause.status_code == 404
 
     async def _pass_on(self, kind: str, parts: dict[str, str], own_names: set[str]) -> None:
         options, receive = self._options, self._receive

@@ -8,7 +8,7 @@ from pathlib import Path
 from emorec.analyzer import Analyzer
 from emorec.annotation import Marker
 from emorec.errors import EmorecError
-from emorec.extraction import storing
+from emorec.extraction import people_merging, storing
 from emorec.extraction.features import Features
 from emorec.extraction.options import Settings
 from emorec.extraction.people import NOBODY, People
@@ -54,7 +54,9 @@ class Memory:
         self._browsers, self._files, self._history, self._analyzers = browsers, files, history, analyzers
         self._recents = Recents()
         self._edits: dict[str, dict[str, Edits]] = {}  # by browser, and by the key of the features
-        self._lock = threading.Lock()  # of ``_edits``, which several pages of a browser may change at the same time
+        # What each page of a browser said of persons last, or was shown: by browser, and by session and key.
+        self._said: dict[str, dict[tuple[str, str], People]] = {}
+        self._lock = threading.Lock()  # of both, which several pages of a browser may change at the same time
 
     def keep(self, source: Source, job: Job) -> None:
         """A job has ended: add its analysis to the list of its browser, if it was started on a page."""
@@ -99,10 +101,20 @@ class Memory:
         with self._lock:
             return self._edits.get(owner, {}).get(key, NO_EDITS)
 
+    def shows(self, session: str, key: str, people: People) -> None:
+        """Note what the page of a session shows from now on of the persons of a recording."""
+        with self._lock:
+            self._said.setdefault(self._browsers.owner(session), {})[session, key] = people
+
+    def merged_people(self, session: str, features: Features, people: People) -> People:
+        """The persons that are kept for a recording, with what the page of a session now says of them."""
+        with self._lock:
+            return self._merged(self._browsers.owner(session), session, features, people)
+
     def keep_edits(
         self,
         session: str,
-        key: str,
+        features: Features,
         *,
         people: People | None = None,
         markers: tuple[Marker, ...] | None = None,
@@ -110,8 +122,10 @@ class Memory:
     ) -> None:
         """Keep the visitor's edits of a recording, if its analysis is in the list or ``running``.
 
-        ``people`` or ``markers`` of None do not change.
+        ``people`` or ``markers`` of None do not change. Persons whom another page of the browser has changed stay as
+        they are if this page does not change them.
         """
+        key = features.key
         owner = self._browsers.owner(session)
         with self._lock:
             keys = {each.key for each in self._recents.of(owner)}
@@ -120,10 +134,16 @@ class Memory:
             known = self._edits.get(owner, {})
             edits = known.get(key, NO_EDITS)
             if people is not None:
-                edits = replace(edits, people=people)
+                edits = replace(edits, people=self._merged(owner, session, features, people))
+                self._said.setdefault(owner, {})[session, key] = people
             if markers is not None:
                 edits = replace(edits, markers=markers)
             self._edits[owner] = {own: known[own] for own in known if own in keys} | {key: edits}
+
+    def _merged(self, owner: str, session: str, features: Features, people: People) -> People:
+        said = self._said.get(owner, {}).get((session, features.key), NOBODY)
+        kept = self._edits.get(owner, {}).get(features.key, NO_EDITS).people
+        return people_merging.merge(features, said, people, kept)
 
     def delete(self, session: str, recent: Recent) -> None:
         """Delete an analysis: the files of its recording, its features, its edits, and its entry in the list.
@@ -142,9 +162,13 @@ class Memory:
         if all(each.key != recent.key for each in others):
             with self._lock:
                 self._edits.get(owner, {}).pop(recent.key, None)
+                said = self._said.get(owner, {})
+                for place in [place for place in said if place[1] == recent.key]:
+                    del said[place]
 
     def forget(self, owner: str) -> None:
         """Forget the list of a browser."""
         self._recents.remove(owner)
         with self._lock:
             self._edits.pop(owner, None)
+            self._said.pop(owner, None)

@@ -12,6 +12,7 @@
 // and ``downloads`` are sent when the edit before them is answered.
 (edits = [], downloads = []) => {
   const plain = window.fetch, JOIN = "/queue/join", DATA = "/queue/data", AT_MOST = 1000; // ms
+  const KEPT = 8000; // characters of an edit
   const PATIENCE = 10000; // ms that an event waits for the edit before it
   const FAILED = "The connection broke, and the last action may have had no effect; try it again.";
   const missing = new Set(); // events without an answer so far
@@ -99,10 +100,12 @@
   };
 
   const joining = async (resource, options) => {
-    const done = await turn(parsed(options.body).fn_index);
+    const number = parsed(options.body).fn_index, done = await turn(number);
+    // An edit is sent also if the page is closed in this moment; the browser allows this for 64 kB in all.
+    const keepalive = edits.includes(number) && options.body.length < KEPT;
     let event;
     try {
-      const response = await plain(resource, options);
+      const response = await plain(resource, keepalive ? { ...options, keepalive } : options);
       event = (await response.clone().json().catch(() => ({}))).event_id;
       if (event && !early.delete(event)) missing.add(event);
       await ended;

@@ -10,8 +10,8 @@
   // framed page may refuse the channel too.
   try {
     new BroadcastChannel("emorec-pages").onmessage = ({ data }) => {
-      if (!data.startsWith("deleted by ")) say("open");
-      else if (data !== `deleted by ${session()}`) location.reload();
+      if (data === "open?") say("open");
+      else if (data.startsWith("deleted by ") && data !== `deleted by ${session()}`) location.reload();
     };
   } catch {}
 }

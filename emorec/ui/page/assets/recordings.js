@@ -212,6 +212,14 @@
     });
   });
 
+  // What this page shows was deleted on another page of the browser; a browser may refuse the channel to a framed page.
+  try {
+    new BroadcastChannel("emorec-pages").onmessage = ({ data }) => {
+      const [what, ...pages] = data.split(" ");
+      if (what === "emptied" && pages.includes(find("#ack [data-session]")?.dataset.session)) send("empty");
+    };
+  } catch {}
+
   // After a redraw of the lists, the focus is set again, and times are shown in the local time of the browser.
   let focused = null, list = "";
   document.addEventListener("focusin", (event) => {

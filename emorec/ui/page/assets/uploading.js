@@ -1,5 +1,5 @@
 // Sends an upload again if its connection breaks, because the page still has the file; and shows a sentence if Analyze is
-// clicked while its file is uploaded: Gradio delays the click without any sign.
+// clicked while its file is uploaded: Gradio delays the click without any sign. A second click then counts for nothing.
 () => {
   const PAUSES = [1000, 3000]; // milliseconds before each further attempt
   const send = window.fetch;
@@ -25,11 +25,12 @@
   const find = (selector) => document.querySelector(selector);
   const uploading = () => find("#file .uploading, #record .uploading");
   document.addEventListener("click", (event) => {
-    if (!event.target.closest("#analyze") || !uploading() || find("#held")) return;
+    if (!event.target.closest("#analyze") || !uploading()) return;
+    if (find("#held")) return event.stopImmediatePropagation(); // Gradio would keep the second click too
     const held = Object.assign(document.createElement("p"), { id: "held", className: "caption", role: "status" });
     find("#buttons").after(held);
     held.textContent = WORDS;
     const look = () => (uploading() ? setTimeout(look, 100) : held.remove());
     look();
-  });
+  }, true);
 }
