@@ -158,6 +158,47 @@ def test_a_button_that_is_disabled_or_hidden_after_a_key_does_not_lose_the_focus
         assert page.evaluate("document.activeElement.textContent.trim()") == "Delete recordings and results for good"
 
 
+def test_a_screen_reader_reads_the_end_of_an_analysis_and_not_every_value_on_the_way(chromium, page_server, two):
+    with visiting(chromium, page_server) as page:
+        upload(page, two)
+        page.evaluate("""() => {
+          window.said = [];
+          new MutationObserver(() => {
+            for (const place of document.querySelectorAll("#readout [role=status], #status [role=status]")) {
+              const words = place.ariaLive === "off" ? "" : place.textContent;
+              if (words && !said.includes(words)) said.push(words);
+            }
+          }).observe(document.body, { childList: true, subtree: true, characterData: true });
+        }""")
+        page.click("#analyze")
+        finished(page)
+        page.wait_for_function("document.querySelector('#readout p').textContent")
+        page.wait_for_timeout(300)
+        said = page.evaluate("said")
+        assert said[-1].startswith("Analysed") and not [words for words in said if "%" in words]
+        page.focus("#playhead")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("said.at(-1).includes('%')")  # but what the person asks for
+
+
+def test_the_title_says_in_another_tab_how_far_an_analysis_is_and_that_it_has_ended(chromium, page_server, two):
+    with visiting(chromium, page_server) as page:
+        upload(page, two)
+        page.evaluate("""() => {
+          window.titles = [];
+          Object.defineProperty(document, "hidden", { get: () => window.away, configurable: true });
+          window.away = true;
+          new MutationObserver(() => titles.push(document.title))
+            .observe(document.querySelector("title"), { childList: true });
+        }""")
+        page.click("#analyze")
+        finished(page)
+        page.wait_for_function("document.title === 'Done · emorec'")
+        assert page.evaluate("titles")[0] == "… · emorec"
+        page.evaluate("away = false; document.dispatchEvent(new Event('visibilitychange'))")
+        assert page.title() == "emorec"
+
+
 def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):
     audio = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=4, tones=((0, 4),))
     sound = make_media.record(tmp_path / "tone.wav", audio=audio)

@@ -96,6 +96,7 @@ SCRIPT_FILES = (
     "live.js",
     "recordings.js",
     "library.js",
+    "title.js",
     "focus.js",  # after the scripts that set the focus themselves
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
