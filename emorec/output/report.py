@@ -44,8 +44,9 @@ th { white-space: nowrap; } .settings td { overflow-wrap: anywhere; }
 .moments i { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.4em; }
 @media screen and (max-width: 480px) {
   :is(td, th), .moments tr > * { padding-right: 0.4rem; } .moments :is(td, th) { white-space: normal; }
-  .bar { width: 6rem; } .limits :is(table, tbody, caption, tr, td) { display: block; } .limits tr { margin-top: 0.6rem; }
-  .limits tr:has(th) { display: none; } .limits td:nth-child(3) { width: auto; } .limits td:last-child::after { content: " items"; }
+  .bar { width: 6rem; } .limits :is(table, tbody, caption, tr, td) { display: block; }
+  .limits tr { margin-top: 0.6rem; } .limits td:nth-child(3) { width: auto; }
+  .limits tr:has(th) { display: none; } .limits td:last-child::after { content: " items"; }
 }
 /* With colours of the system (high contrast), charts keep their own, on white, and bars and marks theirs. */
 @media (forced-colors: active) { :is(svg, i) { forced-color-adjust: none; } svg { background: #fff; } }

@@ -93,6 +93,20 @@ def test_forced_colours_keep_the_colours_of_emotions_and_show_what_can_be_presse
     page.emulate_media(forced_colors="none")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_more_contrast_leaves_no_grey_text(page, scheme):
+    page.set_viewport_size(SIZES["wide"])
+    page.emulate_media(color_scheme=scheme, contrast="more")
+    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
+    page.wait_for_timeout(500)  # colours change slowly
+    text, *others = page.evaluate("""() => [getComputedStyle(document.querySelector("h1")).color,
+      ...["header p", ".caption", ".summary dt", "#fusion .info, #fusion [data-testid=block-info]"]
+        .map((one) => getComputedStyle(document.querySelector(one)).color),
+      getComputedStyle(document.querySelector("#timeline svg text")).fill]""")
+    page.emulate_media(contrast="no-preference")
+    assert set(others) == {text}
+
+
 def test_the_chart_has_a_role_and_says_what_it_shows(page):
     chart = page.locator("#timeline [role=graphics-document]")
     assert chart.get_attribute("aria-label").startswith("Probabilities of seven emotions over time, stacked, from 0:00")
