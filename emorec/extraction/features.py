@@ -84,8 +84,8 @@ class Features:
     duration: float
     until: float
     complete: bool
-    segments: tuple[Arrays, ...]
-    empty: Arrays
+    segments: tuple[Arrays, ...] = field(repr=False)
+    empty: Arrays = field(repr=False)
     media: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     hop_seconds: float = 0.256

@@ -41,13 +41,14 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
 class Checkpoint:
     """Everything that analysis needs. ``training`` and ``evaluation`` are metadata, as config.json holds them."""
 
-    face: FaceNet
-    voice: VoiceNet
-    fusion: FusionNet
+    # A notebook would show every layer of the networks.
+    face: FaceNet = field(repr=False)
+    voice: VoiceNet = field(repr=False)
+    fusion: FusionNet = field(repr=False)
     front_end: VoiceFrontEnd = field(default_factory=VoiceFrontEnd)
-    calibration: Calibration = field(default_factory=Calibration)
-    training: dict = field(default_factory=dict)
-    evaluation: dict = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration, repr=False)
+    training: dict = field(default_factory=dict, repr=False)
+    evaluation: dict = field(default_factory=dict, repr=False)
     folder: Path | None = None
 
     @cached_property

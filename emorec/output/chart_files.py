@@ -12,6 +12,8 @@ from emorec.errors import EmorecError
 SUFFIXES = (".png", ".svg", ".html")
 PNG_SCALE = 2
 
+CHARSET = '<meta charset="UTF-8">'
+
 
 def check_suffix(file: str | Path) -> None:
     """Raise EmorecError unless a chart can be saved under this name."""
@@ -26,10 +28,13 @@ def content(chart: Any, kind: str) -> bytes:
         chart.save(picture, format="png", scale_factor=PNG_SCALE)
         return picture.getvalue()
     text = io.StringIO()
-    if kind == "html":
-        chart.save(text, format="html", inline=True)
-    else:
+    if kind == "svg":
         chart.save(text, format="svg")
         name = html.escape(str(chart.description)) if isinstance(chart.description, str) else "Chart"
         return text.getvalue().replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1).encode()
-    return text.getvalue().encode()
+    chart.save(text, format="html", inline=True)
+    # Altair gives neither the language nor a title, which a screen reader says first.
+    title = chart.to_dict(validate=False).get("title", "")
+    name = html.escape(str(title.get("text", "") if isinstance(title, dict) else title) or "Chart")
+    head = f'<html lang="en">\n<head>\n  {CHARSET}\n  <title>{name}</title>'
+    return text.getvalue().replace(f"<html>\n<head>\n  {CHARSET}", head, 1).encode()

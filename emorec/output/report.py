@@ -42,6 +42,14 @@ th { white-space: nowrap; } .settings td { overflow-wrap: anywhere; }
 .portrait { width: 48px; height: 48px; border-radius: 6px; display: block; flex: none; }
 .moments tr > * { vertical-align: middle; padding-right: 0.7rem; } .moments td:last-child { padding-right: 0; }
 .moments i { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.4em; }
+@media screen and (max-width: 480px) {
+  :is(td, th), .moments tr > * { padding-right: 0.4rem; } .moments :is(td, th) { white-space: normal; }
+  .bar { width: 6rem; } .limits :is(table, tbody, caption, tr, td) { display: block; }
+  .limits tr { margin-top: 0.6rem; } .limits td:nth-child(3) { width: auto; }
+  .limits tr:has(th) { display: none; } .limits td:last-child::after { content: " items"; }
+}
+/* With colours of the system (high contrast), charts keep their own, on white, and bars and marks theirs. */
+@media (forced-colors: active) { :is(svg, i) { forced-color-adjust: none; } svg { background: #fff; } }
 @media print {
   body { margin: 0; padding: 0; max-width: none; font-size: 10pt; }
   :is(h1, h2, h3, caption) { break-after: avoid; } :is(tr, li, svg, img, .lane, .whole, .trust) { break-inside: avoid; }

@@ -44,12 +44,13 @@ def clock(seconds: float) -> str:
     return charts.clock(round(seconds))
 
 
-def callout(sentence: str, kind: str = "") -> str:
-    """A highlighted sentence, in the words of the page; a screen reader reads it at once.
+def callout(sentence: str, kind: str = "", at_once: bool = True) -> str:
+    """A highlighted sentence, in the words of the page; a screen reader reads it ``at_once``, or when it comes to it.
 
     The script also scrolls to one of the ``kind`` "problem".
     """
-    return f'<div class="callout{kind and " "}{kind}" role="alert">{html.escape(on_page(sentence))}</div>'
+    role = ' role="alert"' if at_once else ""
+    return f'<div class="callout{kind and " "}{kind}"{role}>{html.escape(on_page(sentence))}</div>'
 
 
 def file_url(file: Path | str) -> str:
@@ -132,15 +133,19 @@ def _title(words: str | None) -> str:
 
 
 def warnings(timeline: Timeline) -> str:
-    """The warnings above the chart: that there is no or little evidence, and some notes."""
+    """The warnings above the chart: that there is no or little evidence, and some notes.
+
+    While the analysis goes on they are not read aloud: its first seconds are always too little to tell.
+    """
     figures = summary(timeline)
     if not figures.shares:
-        return callout(f"{missing_evidence(timeline)}, so there is nothing to read an emotion from.")
+        words = f"{missing_evidence(timeline)}, so there is nothing to read an emotion from."
+        return callout(words, at_once=timeline.complete)
     found = [figures.warning] if figures.too_little else []
     found += [persons.NO_FACE] if persons.NO_FACE in timeline.notes else []
     # The other notes are in the lines about trust, see ``overview.trust_lines``.
     found += [note for note in timeline.notes if usual_expression.PHRASE in note]
-    return "".join(callout(note) for note in dict.fromkeys(found))
+    return "".join(callout(note, at_once=timeline.complete) for note in dict.fromkeys(found))
 
 
 @dataclass(frozen=True)

@@ -402,6 +402,7 @@ def test_a_saved_html_draws_itself_offline(tmp_path, chromium):
     page.on("request", lambda request: requests.append(request.url))
     page.goto((tmp_path / "chart.html").as_uri())
     page.wait_for_selector("svg.marks, canvas.marks")
+    assert page.title() == "made.mp4" and page.evaluate("document.documentElement.lang") == "en"
     page.close()
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
 

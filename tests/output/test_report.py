@@ -105,6 +105,20 @@ def test_the_page_offers_a_report_with_hidden_faces(bundled, features, tmp_path)
     assert not any(faces(picture) for picture in hidden)
 
 
+def test_the_report_fits_a_narrow_screen_and_forced_colours(chromium, reports):
+    page = chromium.new_page(viewport={"width": 320, "height": 256})  # 1280 px at 400 %, as WCAG 1.4.10 has it
+    page.goto((reports / "open.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.emulate_media(forced_colors="active", color_scheme="dark")
+    colours = page.evaluate("""() => {
+      const colour = (selector) => getComputedStyle(document.querySelector(selector)).backgroundColor;
+      return [colour("svg"), colour(".bar i"), getComputedStyle(document.querySelector("p")).color];
+    }""")
+    page.close()
+    # The charts on white, the bar in the colour of its emotion, and the text in that of the system.
+    assert colours[0] == colours[2] == "rgb(255, 255, 255)" and colours[1] not in ("rgb(0, 0, 0)", colours[0])
+
+
 def test_the_report_is_printed_to_whole_pages(chromium, reports):
     page = chromium.new_page(viewport={"width": PAPER, "height": PAPER_HEIGHT})
     page.emulate_media(media="print")

@@ -48,6 +48,13 @@ def imported_after(code):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def test_a_notebook_shows_an_analyzer_and_features_in_a_few_lines(analyzer):
+    *_, features = analyzer.extract(np.zeros(RATE), sample_rate=RATE)
+    for shown in (repr(analyzer), repr(features)):
+        assert len(shown) < 1500 and "Conv2d" not in shown and "array(" not in shown
+    assert "duration=1.0" in repr(features) and "detector_file=None" in repr(analyzer)
+
+
 @pytest.mark.parametrize(
     "code",
     [

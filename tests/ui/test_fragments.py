@@ -103,4 +103,7 @@ def test_unsure_time_is_a_row_of_its_own():
     shown = fragments.result(timeline)
     assert '<tr class="unsure"' in shown and shown.count(">50%<") == 2
     assert "Too little to tell" in fragments.warnings(timeline)
+    assert 'role="alert"' in fragments.warnings(timeline)
+    early = fragments.warnings(replace(timeline, complete=False))
+    assert "Too little to tell" in early and "alert" not in early  # more evidence may come
     assert not fragments.warnings(factories.timeline([[0.9, *[0.1 / 6] * 6]] * 20))

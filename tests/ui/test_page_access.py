@@ -68,6 +68,45 @@ def test_axe_finds_nothing_grave(page, scheme, size):
     page.keyboard.press("Escape")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_forced_colours_keep_the_colours_of_emotions_and_show_what_can_be_pressed(page, scheme):
+    page.set_viewport_size(SIZES["wide"])
+    page.emulate_media(color_scheme=scheme, forced_colors="active")
+    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
+    page.wait_for_timeout(500)  # colours change slowly
+
+    def styles(selector, name):
+        return page.eval_on_selector_all(
+            selector, "(found, name) => found.map(each => getComputedStyle(each)[name])", name
+        )
+
+    canvas = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    swatches = styles(".legend li:not(.hatched, .dotted) i", "backgroundColor")
+    assert len(set(swatches)) == 7
+    drawn = styles(".overview .ribbon > i, .summary td i, .overview .handle, #playhead", "backgroundColor")
+    assert len(drawn) > 4 and canvas not in drawn
+    for name in ("#analyze", "#csv", "[role=tab]"):
+        assert "0px" not in styles(name, "borderLeftWidth")
+    assert styles("#style input:checked", "appearance") == ["auto"]
+    text = page.evaluate("getComputedStyle(document.body).color")
+    assert set(styles("#timeline svg text", "fill")) == {text}
+    page.emulate_media(forced_colors="none")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_more_contrast_leaves_no_grey_text(page, scheme):
+    page.set_viewport_size(SIZES["wide"])
+    page.emulate_media(color_scheme=scheme, contrast="more")
+    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
+    page.wait_for_timeout(500)  # colours change slowly
+    text, *others = page.evaluate("""() => [getComputedStyle(document.querySelector("h1")).color,
+      ...["header p", ".caption", ".summary dt", "#fusion .info, #fusion [data-testid=block-info]"]
+        .map((one) => getComputedStyle(document.querySelector(one)).color),
+      getComputedStyle(document.querySelector("#timeline svg text")).fill]""")
+    page.emulate_media(contrast="no-preference")
+    assert set(others) == {text}
+
+
 def test_the_chart_has_a_role_and_says_what_it_shows(page):
     chart = page.locator("#timeline [role=graphics-document]")
     assert chart.get_attribute("aria-label").startswith("Probabilities of seven emotions over time, stacked, from 0:00")
@@ -103,8 +142,75 @@ def test_what_can_be_pressed_is_large_enough_for_fingers_on_a_narrow_screen(page
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"]["width"]
 
 
+def test_what_can_be_pressed_is_large_enough_for_a_mouse_on_a_wide_screen(chromium, page_server):
+    with visiting(chromium, page_server, viewport=SIZES["wide"]) as page:
+        page.wait_for_selector("input[type=number]")
+        heights = page.eval_on_selector_all(
+            ".gradio-container :is(button, input[type=number]):not([tabindex='-1'])",
+            """found => found.filter(each => each.checkVisibility({ visibilityProperty: true }))
+              .map(each => [each.getBoundingClientRect().height, each.outerHTML.slice(0, 120)])""",
+        )
+    assert len(heights) > 10 and [each for each in heights if each[0] < 24] == []
+
+
 def test_nothing_is_in_the_console_but_what_gradio_writes(visit):
     assert set(visit[1]) <= GRADIO_MESSAGES
+
+
+def test_a_button_that_is_disabled_or_hidden_after_a_key_does_not_lose_the_focus(chromium, page_server, two):
+    with visiting(chromium, page_server) as page:
+        upload(page, two)
+        page.focus("#analyze")
+        page.keyboard.press("Enter")
+        finished(page)
+        page.wait_for_function("document.activeElement.id === 'analyze'")
+        page.get_by_role("button", name="Delete my recordings").focus()
+        page.keyboard.press("Enter")
+        # Not the button that confirms: a key that is held down would press it.
+        page.wait_for_function("document.activeElement.id === 'erasing'")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent.trim()") == "Delete recordings and results for good"
+
+
+def test_a_screen_reader_reads_the_end_of_an_analysis_and_not_every_value_on_the_way(chromium, page_server, two):
+    with visiting(chromium, page_server) as page:
+        upload(page, two)
+        page.evaluate("""() => {
+          window.said = [];
+          new MutationObserver(() => {
+            for (const place of document.querySelectorAll("#readout [role=status], #status [role=status]")) {
+              const words = place.ariaLive === "off" ? "" : place.textContent;
+              if (words && !said.includes(words)) said.push(words);
+            }
+          }).observe(document.body, { childList: true, subtree: true, characterData: true });
+        }""")
+        page.click("#analyze")
+        finished(page)
+        page.wait_for_function("document.querySelector('#readout p').textContent")
+        page.wait_for_timeout(300)
+        said = page.evaluate("said")
+        assert said[-1].startswith("Analysed") and not [words for words in said if "%" in words]
+        page.focus("#playhead")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("said.at(-1).includes('%')")  # but what the person asks for
+
+
+def test_the_title_says_in_another_tab_how_far_an_analysis_is_and_that_it_has_ended(chromium, page_server, two):
+    with visiting(chromium, page_server) as page:
+        upload(page, two)
+        page.evaluate("""() => {
+          window.titles = [];
+          Object.defineProperty(document, "hidden", { get: () => window.away, configurable: true });
+          window.away = true;
+          new MutationObserver(() => titles.push(document.title))
+            .observe(document.querySelector("title"), { childList: true });
+        }""")
+        page.click("#analyze")
+        finished(page)
+        page.wait_for_function("document.title === 'Done · emorec'")
+        assert page.evaluate("titles")[0] == "… · emorec"
+        page.evaluate("away = false; document.dispatchEvent(new Event('visibilitychange'))")
+        assert page.title() == "emorec"
 
 
 def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):

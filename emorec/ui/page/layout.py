@@ -76,6 +76,7 @@ SHEETS = (
     "recordings.css",
     "library.css",
     "rows.css",
+    "contrast.css",
 )
 SCRIPT_FILES = (
     "answers.js",  # first, because it replaces the function with which the page sends requests
@@ -95,6 +96,8 @@ SCRIPT_FILES = (
     "live.js",
     "recordings.js",
     "library.js",
+    "title.js",
+    "focus.js",  # after the scripts that set the focus themselves
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
 COMMENTS = re.compile(r"^\s*//.*\n", re.MULTILINE)  # lines with a comment alone, which the browser does not need

@@ -5,14 +5,18 @@
   const UNSURE = [", unsure: low confidence", "", ", unsure: all evidence is from just before or after"];
   const named = (emotions, index, percent) => (index < 0 ? "" : `${emotions[index]} ${percent}%`);
   let source, rows = []; // the text of the rows, and its numbers
+  let done = false; // whether the analysis has ended
 
-  // With ``quiet`` a screen reader does not read the new text.
+  // With ``quiet`` a screen reader does not read the new text, nor what changes because the analysis goes on.
   window.emorecView.readOut = (time, quiet) => {
     const host = find("#overview .overview"), line = find("#readout p");
     if (!host || !line) return;
     // The text is compared, because Gradio may keep the element and change its attributes.
+    let grown = false;
     if (host.dataset.rows !== source) {
       source = host.dataset.rows;
+      grown = !done || !("complete" in host.dataset);
+      done = "complete" in host.dataset;
       rows = host.dataset.rows ? host.dataset.rows.split(";").map((row) => row.split(",").map(Number)) : [];
     }
     let low = 0, high = rows.length; // the first column that ends after the time
@@ -30,8 +34,10 @@
       if (row[4] >= 0) parts.push(`face ${named(emotions, row[4], row[5])}`);
       if (row[6] >= 0) parts.push(`voice ${named(emotions, row[6], row[7])}`);
     }
-    line.setAttribute("aria-live", quiet ? "off" : "polite");
     const text = parts.join(" · ");
-    if (line.textContent !== text) line.textContent = text;
+    if (line.textContent !== text) {
+      line.setAttribute("aria-live", quiet || grown ? "off" : "polite");
+      line.textContent = text;
+    }
   };
 }
