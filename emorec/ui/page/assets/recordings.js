@@ -51,7 +51,8 @@
     request.open("POST", "gradio_api/upload");
     request.upload.onprogress = (event) => told(event.total ? event.loaded / event.total : 0);
     request.onload = () => {
-      if (request.status !== 200) return reject(request.responseText || "The upload failed; try again.");
+      const refused = window.emorecProxyError?.(request.status, request.getResponseHeader("content-type"));
+      if (request.status !== 200) return reject(refused || request.responseText || "The upload failed; try again.");
       try { resolve(JSON.parse(request.responseText)[0]); } catch { reject("The upload failed; try again."); }
     };
     request.onerror = () => reject("The upload failed; try again.");
