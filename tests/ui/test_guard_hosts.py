@@ -1,5 +1,7 @@
 """Which hosts and origins are answered, and the security headers of the responses."""
 
+import re
+
 import httpx
 import pytest
 
@@ -62,6 +64,11 @@ def test_a_proxy_is_asked_not_to_hold_streams_back(client):
     with client.stream("GET", f"{API}/heartbeat/streamed") as answer:
         assert answer.headers["x-accel-buffering"] == "no"
     assert "x-accel-buffering" not in client.get("/config").headers
+
+
+def test_no_link_of_the_page_leaves_the_path_of_a_proxy(client):
+    links = re.findall(r'(?:href|src)="([^"]*)"', client.get("/").text)
+    assert "manifest.json" in links and not [link for link in links if link.startswith("/")]
 
 
 @pytest.mark.parametrize("path", ["/emorec", "/a/b-c/", "https://lab.example:8443/emorec", ""])

@@ -288,8 +288,8 @@ def test_answers_of_the_program_stay_as_they_are_behind_a_proxy(opened):
 
 def test_a_file_of_a_list_that_a_proxy_refuses_gets_a_sentence(opened):
     page = opened(
-        '<div id="pick"><input type="file" multiple><p class="sending"></p></div><div id="ack"><i data-ack="0"></i></div>'
-        '<div id="command"><input></div>',
+        '<div id="pick"><input type="file" multiple><p class="sending"></p></div><div id="command"><input></div>'
+        '<div id="ack"><i data-ack="0"></i></div>',
         "proxy.js",
         "recordings.js",
         before=PROXIED,
