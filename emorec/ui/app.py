@@ -38,7 +38,7 @@ from emorec.ui.server import headers, heartbeat, hosts, log, login, ports, uploa
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
 from emorec.ui.server.gradio_import import import_gradio
 from emorec.ui.server.middleware import GuardOptions, RequestGuard
-from emorec.ui.server.temp_dir import VARIABLE, ServerTempDir
+from emorec.ui.server.temp_dir import VARIABLE, ServerTempDir, check_store
 
 if TYPE_CHECKING:
     from emorec.analyzer import Analyzer
@@ -77,7 +77,10 @@ class ServerSettings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Load the weights and serve the page until it is stopped; returns the exit code."""
+    """Load the weights and serve the page until it is stopped, and then end the process.
+
+    Returns USER_ERROR if the page cannot be served with these settings.
+    """
     parser = argparse.ArgumentParser(prog="app.py", description="Serve emorec's page.")
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     parser.add_argument("--library", metavar="DIR", help="show the results in this folder on the tab Library")
@@ -91,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         server_settings = ServerSettings.from_environment(environment)
         ports.check(settings.server_name(environment), server_settings.port)  # before the weights, which take a while
+        check_store()
         analyzer = emorec.load()
         # Imported late: it imports torch, and wrong settings are reported before that.
         from emorec.ui.jobs.analyzers import protect_token
@@ -100,15 +104,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EmorecError as error:
         print(f"emorec: {error}", file=sys.stderr)
         return USER_ERROR
-    with contextlib.closing(temp_dir), temp_dir.used_for_temporary_files():
+    code = 0
+    with (
+        contextlib.suppress(SystemExit),  # of ``stop``
+        contextlib.closing(temp_dir),
+        temp_dir.used_for_temporary_files(),
+    ):
         os.environ[VARIABLE] = str(temp_dir.path)  # before Gradio is imported, which reads it at import
         signal.signal(signal.SIGTERM, stop)
-        return serve(analyzer, temp_dir, server_settings, options.share)
+        code = serve(analyzer, temp_dir, server_settings, options.share)
+    leave(code)
 
 
 def stop(*_: object) -> NoReturn:
     """End the program like Ctrl-C does, so that the visitors' files are removed."""
     raise SystemExit(0)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once, with an exit code.
+
+    Analyses that run are in threads that nothing can end. If Python took their libraries down below them, these would
+    abort the process with a core dump.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSettings, share: bool) -> int:

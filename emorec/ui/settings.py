@@ -27,6 +27,8 @@ DEFAULT_QUOTA_MB = 20_000.0
 DEFAULT_PORT = 7860
 LIBRARY_FOLDER = "EMOREC_LIBRARY"
 PORT = "GRADIO_SERVER_PORT"
+ROOT_PATH = "GRADIO_ROOT_PATH"
+PATH = re.compile(r"(?:https?://[A-Za-z0-9_.:\[\]-]+)?(?:/[A-Za-z0-9_.~-]+)*/?")
 
 
 def port(environment: Environment = os.environ) -> int:
@@ -43,6 +45,17 @@ def server_name(environment: Environment = os.environ) -> str | None:
     if given and not re.fullmatch(r"[\w.-]+|\[?[0-9A-Fa-f:.%]+\]?", given):
         raise EmorecError(
             f"GRADIO_SERVER_NAME is {given!r}; set it to a host name or an address such as 0.0.0.0, without a port."
+        )
+    return given or None
+
+
+def root_path(environment: Environment = os.environ) -> str | None:
+    """The path under which a proxy shows the page, from GRADIO_ROOT_PATH, which Gradio reads too."""
+    given = environment.get(ROOT_PATH)
+    if given and not PATH.fullmatch(given):
+        raise EmorecError(
+            f"{ROOT_PATH} is {given!r}; set it to the path under which a proxy shows the page, such as /emorec, or to "
+            "its whole address."
         )
     return given or None
 
@@ -92,14 +105,14 @@ def shared_store(environment: Environment = os.environ, public: bool = False) ->
     """Whether all visitors share the stored features, from EMOREC_SHARED_STORE.
 
     If that is not set, they share them if only this machine can reach the page: it is served on a loopback address,
-    without a proxy (GRADIO_ROOT_PATH) and without a ``public`` link.
+    without a proxy (EMOREC_HOSTS, GRADIO_ROOT_PATH) and without a ``public`` link.
     """
     given = environment.get("EMOREC_SHARED_STORE", "").strip().lower()
     if given:
         if given not in (*ON, *OFF):
             raise EmorecError(f"EMOREC_SHARED_STORE is {environment['EMOREC_SHARED_STORE']!r}; set it to on or off.")
         return given in ON
-    if public or environment.get("GRADIO_ROOT_PATH"):
+    if public or environment.get(ROOT_PATH) or names_in(environment, "EMOREC_HOSTS"):
         return False
     name = (environment.get("GRADIO_SERVER_NAME") or "localhost").lower()
     address = _address(name)
@@ -146,6 +159,7 @@ READERS = (
     library,
     port,
     server_name,
+    root_path,
     upload_limit,
     upload_quota,
     auth,

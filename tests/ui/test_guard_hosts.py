@@ -1,11 +1,13 @@
 """Which hosts and origins are answered, and the security headers of the responses."""
 
+import re
+
 import httpx
 import pytest
 
 from emorec.errors import EmorecError
 from emorec.ui import app, settings
-from emorec.ui.server import headers, hosts
+from emorec.ui.server import headers, hosts, log
 from support.small_page import API, serving, upload
 
 
@@ -42,6 +44,42 @@ def client(served):
 def test_only_the_servers_own_names_are_answered(client, host, status):
     for path in ("/", "/config", f"{API}/info"):
         assert client.get(path, headers={"Host": host}).status_code == status
+
+
+def test_the_owner_finds_in_the_log_why_a_proxied_page_stays_empty(client, monkeypatch):
+    notes = []
+    monkeypatch.setattr(log, "note", notes.append)
+    assert client.get("/theme.css", headers={"Origin": "https://secret.example"}).status_code == 403
+    assert client.get("/", headers={"Host": "secret.example"}).status_code == 421
+    assert notes == [hosts.OTHER_ORIGIN_NOTE, hosts.OTHER_HOST_NOTE]
+
+
+def test_a_note_is_logged_once_a_minute(caplog):
+    for _ in range(3):
+        log.note("A sentence for the owner.")
+    assert caplog.messages == ["A sentence for the owner."]
+
+
+def test_a_proxy_is_asked_not_to_hold_streams_back(client):
+    with client.stream("GET", f"{API}/heartbeat/streamed") as answer:
+        assert answer.headers["x-accel-buffering"] == "no"
+    assert "x-accel-buffering" not in client.get("/config").headers
+
+
+def test_no_link_of_the_page_leaves_the_path_of_a_proxy(client):
+    links = re.findall(r'(?:href|src)="([^"]*)"', client.get("/").text)
+    assert "manifest.json" in links and not [link for link in links if link.startswith("/")]
+
+
+@pytest.mark.parametrize("path", ["/emorec", "/a/b-c/", "https://lab.example:8443/emorec", ""])
+def test_the_path_of_a_proxy_may_be_a_path_or_an_address(path):
+    assert settings.root_path({"GRADIO_ROOT_PATH": path}) == (path or None)
+
+
+@pytest.mark.parametrize("path", ["emorec", "lab.example/emorec", "/emo rec", "ftp://lab.example/", "//lab.example"])
+def test_a_wrong_path_of_a_proxy_is_one_sentence(path):
+    with pytest.raises(EmorecError, match=r"^GRADIO_ROOT_PATH is .*\.$"):
+        settings.check({"GRADIO_ROOT_PATH": path})
 
 
 def test_only_a_known_forwarded_host_is_believed(client, served):

@@ -158,6 +158,8 @@ def test_which_addresses_count_as_one(address, same, shared):
         ({"GRADIO_SERVER_NAME": "localhost"}, False, True),
         ({"GRADIO_SERVER_NAME": "lab.example"}, False, False),
         ({"GRADIO_ROOT_PATH": "/emorec"}, False, False),
+        ({"EMOREC_HOSTS": "lab.example"}, False, False),
+        ({"EMOREC_HOSTS": "lab.example", "EMOREC_SHARED_STORE": "on"}, False, True),
         ({"GRADIO_SERVER_NAME": "0.0.0.0", "EMOREC_SHARED_STORE": "on"}, False, True),
         ({"EMOREC_SHARED_STORE": "Off"}, False, False),
     ],

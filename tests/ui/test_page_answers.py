@@ -40,7 +40,7 @@ CLIENT = """
     const response = await fetch(new Request("http://here/queue/data", { signal: controller.signal }));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
-      const { done, value } = await reader.read().catch(() => ({ done: true }));
+      const { done, value } = await reader.read().catch(() => told.push("broken") && { done: true });
       if (done) return;
       const message = JSON.parse(value.slice(5));
       told.push([message.msg, message.event_id ?? "", message.output?.visible ?? ""].join(" ").trim());
@@ -147,6 +147,26 @@ def test_no_stream_is_opened_for_an_answer_that_came_before_the_client_heard_of_
     open_stream(page)
     assert streams(page) == 1
     assert told(page)[-2:] == ["close_stream", "close_stream"]
+
+
+@pytest.mark.parametrize(
+    ("last", "answered", "broken"),
+    [
+        ("progress", False, True),
+        ("progress", True, False),
+        ("close_stream", True, False),
+        ("unexpected_error", False, False),
+    ],
+)
+def test_a_stream_that_a_proxy_ends_too_early_is_a_broken_connection(page, last, answered, broken):
+    join(page, "a")
+    open_stream(page)
+    say(page, 0, "process_starts", "a")
+    if answered:
+        say(page, 0, "process_completed", "a")
+    say(page, 0, last, "a", end=True)
+    settle(page)
+    assert ("broken" in told(page)) is broken
 
 
 @pytest.mark.parametrize("word", ["heartbeat", "close_stream"])

@@ -1,6 +1,7 @@
 """The page's scripts in a page of their own, with as much around them as they need and no server."""
 
 import contextlib
+import json
 
 import pytest
 
@@ -89,6 +90,7 @@ SLOW = """
     upload = {};
     status = 200;
     responseText = '["stored"]';
+    getResponseHeader() { return "application/json"; }
     open() {}
     send() { sent.push(() => this.onload()); }
   };
@@ -248,6 +250,54 @@ def test_what_is_left_out_of_a_folder_is_said_after_an_upload_that_was_under_way
     page.evaluate("document.querySelector('[data-ack]').dataset.ack = 1")
     words = "1 file is not a recording and was left out."
     page.wait_for_function("words => document.querySelector('.sending').textContent === words", arg=words)
+
+
+# What a proxy answers by itself, and what the program answers.
+PROXIED = """
+  const PAGE = "<html><h1>413 Request Entity Too Large</h1></html>";
+  window.fetch = async (address) => {
+    const { status, type, body } = JSON.parse(decodeURIComponent(new URL(address, location).search.slice(1)));
+    return new Response(body ?? PAGE, { status, headers: { "content-type": type } });
+  };
+  window.XMLHttpRequest = class {
+    upload = {};
+    status = 413;
+    responseText = PAGE;
+    open() {}
+    getResponseHeader() { return "text/html"; }
+    send() { setTimeout(() => this.onload()); }
+  };
+"""
+ASK = "([path, given]) => fetch(path + '?' + encodeURIComponent(JSON.stringify(given))).then((answer) => answer.text())"
+
+
+def test_the_error_page_of_a_proxy_becomes_a_sentence(opened):
+    page = opened("", "proxy.js", before=PROXIED)
+    for status, words in ((413, "larger than the web server"), (502, "does not answer now"), (418, "this (418)")):
+        given = {"status": status, "type": "text/html; charset=utf-8"}
+        upload = page.evaluate(ASK, ["gradio_api/upload", given])
+        assert words in upload and "<" not in upload and "{" not in upload
+        assert json.loads(page.evaluate(ASK, ["gradio_api/queue/join", given])) == {"detail": upload}
+
+
+def test_answers_of_the_program_stay_as_they_are_behind_a_proxy(opened):
+    page = opened("", "proxy.js", before=PROXIED)
+    for status, type_ in ((413, "text/plain"), (503, "application/json"), (200, "text/html")):
+        given = {"status": status, "type": type_, "body": "own words"}
+        assert page.evaluate(ASK, ["gradio_api/upload", given]) == "own words"
+
+
+def test_a_file_of_a_list_that_a_proxy_refuses_gets_a_sentence(opened):
+    page = opened(
+        '<div id="pick"><input type="file" multiple><p class="sending"></p></div><div id="command"><input></div>'
+        '<div id="ack"><i data-ack="0"></i></div>',
+        "proxy.js",
+        "recordings.js",
+        before=PROXIED,
+    )
+    page.evaluate(CHOOSE, [False, "a.wav"])
+    words = "a.wav: The file is larger than the web server"
+    page.wait_for_function("words => document.querySelector('.sending').textContent.startsWith(words)", arg=words)
 
 
 def test_a_person_who_wants_less_movement_sees_no_smooth_scrolling(opened):

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from emorec.errors import EmorecError
+from emorec.ui import app
 from emorec.ui.server import temp_dir
 from emorec.ui.server.temp_dir import ServerTempDir
 from support.page_process import PAGE_STARTS_WITHIN
@@ -96,6 +97,24 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
         ServerTempDir(tmp_path / "file")
 
 
+def test_without_a_home_the_sentence_names_the_setting_that_is_enough(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.delenv(temp_dir.VARIABLE, raising=False)
+    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(EmorecError, match=r"^Uploads cannot be kept in .*EMOREC_CACHE\.$"):
+        ServerTempDir()
+
+
+def test_the_page_does_not_start_where_no_feature_can_be_stored(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setenv(temp_dir.VARIABLE, str(tmp_path / "uploads"))
+    monkeypatch.setattr(app.emorec, "load", lambda: pytest.fail("the weights were loaded"))
+    monkeypatch.setattr(app.ports, "check", lambda *_: None)
+    assert app.main([]) == app.USER_ERROR
+    assert "Features cannot be stored in" in capsys.readouterr().err
+
+
 def test_the_folder_is_the_deployers_or_the_caches(tmp_path, monkeypatch):
     monkeypatch.delenv(temp_dir.VARIABLE, raising=False)
     monkeypatch.setenv("EMOREC_CACHE", str(tmp_path / "cache"))
@@ -141,6 +160,27 @@ def test_the_page_starts_without_leftovers_and_ends_without_any(tmp_path):
         finally:
             process.kill()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("ends", "code"), [(lambda: 0, 0), (lambda: 2, 2), (lambda: app.stop(), 0)])
+def test_the_process_ends_without_taking_libraries_down_below_running_analyses(ends, code, tmp_path, monkeypatch):
+    class Ended(BaseException):
+        pass
+
+    def leave(given):
+        assert list(tmp_path.iterdir()) == []  # the visitors' files are gone before
+        raise Ended(given)
+
+    monkeypatch.setenv("EMOREC_CACHE", str(tmp_path.parent / "cache"))
+    monkeypatch.setenv(temp_dir.VARIABLE, str(tmp_path))
+    monkeypatch.setattr(app.emorec, "load", lambda: None)
+    monkeypatch.setattr(app.ports, "check", lambda *_: None)
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(app, "serve", lambda *_: ends())
+    monkeypatch.setattr("emorec.ui.jobs.analyzers.protect_token", lambda: None)
+    monkeypatch.setattr(app.os, "_exit", leave)
+    with pytest.raises(Ended, match=str(code)):
+        app.main([])
 
 
 def wait_for(address, process):

@@ -79,7 +79,8 @@ SHEETS = (
     "contrast.css",
 )
 SCRIPT_FILES = (
-    "answers.js",  # first, because it replaces the function with which the page sends requests
+    "proxy.js",  # first, with answers.js, because they replace the function with which the page sends requests
+    "answers.js",
     "page.js",
     "closing.js",
     "uploading.js",

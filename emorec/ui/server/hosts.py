@@ -14,6 +14,12 @@ from emorec.ui.settings import ANY_HOST, HOST
 DEFAULT_PORTS = {"http": 80, "https": 443}
 OTHER_HOST = "This server does not answer to this name; its owner can add the name to EMOREC_HOSTS."
 OTHER_ORIGIN = "Requests from the web pages of other servers are not answered here."
+# In the log, for the owner: behind a proxy that is not set up, browsers show an empty page.
+OTHER_HOST_NOTE = "A request for a name that is not in EMOREC_HOSTS was refused."
+OTHER_ORIGIN_NOTE = (
+    "A request from the web page of another name was refused; if this server is behind a proxy, let it pass on the "
+    "header Host, and set EMOREC_HOSTS to that name."
+)
 
 
 class AllowedHosts:

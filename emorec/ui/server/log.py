@@ -32,13 +32,22 @@ def error(what: str, cause: BaseException | None) -> None:
     while cause is not None:
         lines.append(f"{what}: {type(cause).__name__} at {code_lines(cause)}")
         what, cause = "  caused by", cause.__cause__
-    text, now = "\n".join(lines), time.monotonic()
+    _log_seldom(logging.ERROR, "\n".join(lines))
+
+
+def note(sentence: str) -> None:
+    """Log a sentence of our own for the owner of the server. The same one only once a minute."""
+    _log_seldom(logging.WARNING, sentence)
+
+
+def _log_seldom(level: int, text: str) -> None:
+    now = time.monotonic()
     if now - _last_logged.get(text, -REPEAT_AFTER) < REPEAT_AFTER:
         return
     if len(_last_logged) >= MAX_REMEMBERED:
         _last_logged.clear()
     _last_logged[text] = now
-    _log.error("%s", text)
+    _log.log(level, "%s", text)
 
 
 def code_lines(error: BaseException) -> str:

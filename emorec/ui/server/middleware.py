@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emorec.ui.server import bodies, headers, log, login, routes, uploads, visitors
 from emorec.ui.server.bodies import Refused
-from emorec.ui.server.hosts import OTHER_HOST, OTHER_ORIGIN, AllowedHosts
+from emorec.ui.server.hosts import OTHER_HOST, OTHER_HOST_NOTE, OTHER_ORIGIN, OTHER_ORIGIN_NOTE, AllowedHosts
 
 NOT_FOUND = "There is nothing here."
 LOG_IN = "Log in first."
@@ -111,6 +111,7 @@ class Exchange:
         server_address = (scope.get("server") or ("",))[0]
         host = self._headers.get("host", "")
         if self._kind != "health" and not options.hosts.allows(host, server_address):
+            log.note(OTHER_HOST_NOTE)
             raise Refused(421, OTHER_HOST)
         forwarded = self._headers.get("x-forwarded-host", "").partition(",")[0].strip()
         if not options.hosts.allows_forwarded(forwarded):
@@ -121,6 +122,7 @@ class Exchange:
         route, parts = found
         self._description = f"{scope['method']} {route.pattern.pattern}"  # not the path, which the client chose
         if options.hosts.is_cross_origin(self._headers, forwarded or host):
+            log.note(OTHER_ORIGIN_NOTE)
             raise Refused(403, OTHER_ORIGIN)
         if not route.open and not options.logged_in(scope["app"], self._cookies):
             raise Refused(401, LOG_IN)
@@ -231,6 +233,8 @@ class Exchange:
             page_policy = kind == "page" and name == b"content-security-policy"
             if name.lower() in allowed or page_policy:
                 sent.append((name, value))
+            if name.lower() == b"content-type" and value.startswith(b"text/event-stream"):
+                sent.append((b"x-accel-buffering", b"no"))  # nginx would hold messages back until its buffer is full
         unknown = not visitors.SECRET.fullmatch(self._cookies.get(visitors.COOKIE, ""))
         if unknown and self._scope["path"] in ("/", "/config", "/config/"):
             value = f"{visitors.COOKIE}={visitors.new_secret()}; Path=/"

@@ -19,6 +19,10 @@ TAGS = {
 
 
 def with_own_tags(page: bytes) -> bytes:
-    """The HTML of the page with TAGS at the end of its head, and without those of Gradio."""
+    """The HTML of the page with TAGS at the end of its head, and without those of Gradio.
+
+    Gradio's link to the manifest would leave the path under which a proxy shows the page.
+    """
     tags = "".join(f'<meta {kind}="{name}" content="{html.escape(text)}">' for (kind, name), text in TAGS.items())
+    page = page.replace(b'href="/manifest.json"', b'href="manifest.json"')
     return GRADIO.sub(b"", page).replace(b"</head>", tags.encode() + b"</head>", 1)

@@ -21,6 +21,7 @@ from emorec.errors import EmorecError
 from emorec.settings import cache_folder
 
 VARIABLE = "GRADIO_TEMP_DIR"  # Gradio reads it too
+CACHE_VARIABLE = "EMOREC_CACHE"
 PREFIX = "emorec-page-"
 UNREADY = ".emorec-page-"  # prefix of a folder that is not locked yet
 LOCK = ".in-use"
@@ -31,6 +32,19 @@ STALE = 300.0  # seconds since its last byte before an unfinished upload is remo
 OLD = 3600.0  # seconds since the last write before other temporary files are removed
 DIGEST = "[0-9a-f]" * 64  # pattern of the folder that Gradio makes for an uploaded file
 UNUSABLE = "Uploads cannot be kept in {folder} ({reason}); free some space, or name another folder in {setting}."
+
+NO_STORE = "Features cannot be stored in {folder} ({reason}); name another folder in EMOREC_CACHE."
+
+
+def check_store() -> None:
+    """Raise EmorecError if no file can be made in the folder for stored features: no analysis could succeed."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise EmorecError(NO_STORE.format(folder=folder, reason=error.strerror or error)) from None
 
 
 def common_folder() -> Path:
@@ -45,6 +59,7 @@ class ServerTempDir:
     """
 
     def __init__(self, common: Path | str | None = None):
+        setting = VARIABLE if common or os.environ.get(VARIABLE) else CACHE_VARIABLE
         common = Path(common or common_folder())
         try:
             common.mkdir(parents=True, exist_ok=True)
@@ -62,7 +77,7 @@ class ServerTempDir:
             self.temporary = self.path / TEMPORARY
         except OSError as error:
             reason = error.strerror or error
-            raise EmorecError(UNUSABLE.format(folder=common, reason=reason, setting=VARIABLE)) from None
+            raise EmorecError(UNUSABLE.format(folder=common, reason=reason, setting=setting)) from None
 
     def used(self) -> int:
         """Bytes of all files in the folder, without unfinished uploads."""

@@ -6,6 +6,8 @@
 //
 // If a connection breaks while a stream is opened, the browser opens it again by itself, but the server has already
 // forgotten the events. This script then answers that they have failed, because the page would wait for them for ever.
+// For the same reason it reports a broken connection if a stream just ends: a proxy ends it in this way when the server is
+// stopped, and the client would take that for a regular end.
 //
 // Gradio's server handles the events of a page side by side: a download could be written without the name that was given
 // in the same moment, and of two edits of persons one could be lost. Therefore the events whose numbers are in ``edits``
@@ -15,6 +17,7 @@
   const KEPT = 8000; // characters of an edit
   const PATIENCE = 10000; // ms that an event waits for the edit before it
   const FAILED = "The connection broke, and the last action may have had no effect; try it again.";
+  const LAST = ["close_stream", "unexpected_error", "server_stopped"]; // with which the server itself ends a stream
   const missing = new Set(); // events without an answer so far
   const waiting = new Map(); // of the edits that are not answered: the functions that let the next events go
   let latest; // a promise: the latest edit is answered
@@ -67,10 +70,12 @@
   async function* answers(response, request) {
     for (let goesOn = true; goesOn;) {
       goesOn = false;
+      let last; // kind of the latest message
       const unknown = new Set(missing); // not mentioned by this stream; the server first sends the place in the queue
       for await (const message of messages(response)) {
         const { msg, event_id: event } = parsed(message);
         unknown.delete(event);
+        last = msg;
         if (msg === "process_completed" && !answered(event)) early.add(event);
         if (msg === "heartbeat" || msg === "close_stream") {
           const failed = [...unknown].filter(answered);
@@ -85,6 +90,7 @@
         yield message;
       }
       if (goesOn) response = await plain(request.clone());
+      else if (missing.size && !LAST.includes(last)) throw new TypeError("The stream ended before its last answer.");
     }
   }
 

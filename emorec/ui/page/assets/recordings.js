@@ -52,7 +52,8 @@
     request.open("POST", "gradio_api/upload");
     request.upload.onprogress = (event) => told(event.total ? event.loaded / event.total : 0);
     request.onload = () => {
-      if (request.status !== 200) return reject(request.responseText || FAILED);
+      const refused = window.emorecProxyError?.(request.status, request.getResponseHeader("content-type"));
+      if (request.status !== 200) return reject(refused || request.responseText || FAILED);
       try { resolve(JSON.parse(request.responseText)[0]); } catch { reject(FAILED); }
     };
     request.onerror = () => reject(BROKEN);
