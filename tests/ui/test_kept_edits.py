@@ -154,6 +154,25 @@ def test_names_that_two_pages_of_a_browser_give_are_both_kept(lists, service, sh
     assert service.memory.edits("a", "k").people.names() == {}
 
 
+def test_persons_that_another_page_has_set_back_during_an_analysis_are_set_back_at_its_end(lists, service, shown):
+    service.browsers.enter("c", "1" * 64)
+    second, kept = SimpleNamespace(session_hash="c", client=ONE.client), KeptEdits(service, lists)
+    running = replace(shown, running=True)
+    keep(kept, running, ONE, edited=ANNA)
+    assert opened(lists, second)[0] == "Anna"
+    keep(kept, replace(shown, id="y"), second, edited=PeopleEdits("y"))
+    _, _, _, _, _, edited, _ = kept.finish(running, ANNA, PageMarkers(), ONE)
+    assert edited == PeopleEdits("x")
+
+
+def test_what_a_page_was_shown_is_forgotten_once_it_is_closed(lists, service, shown):
+    service.browsers.enter("c", "1" * 64)
+    for page in (ONE, SimpleNamespace(session_hash="c", client=ONE.client)):
+        opened(lists, page)
+        service.browsers.leave(page.session_hash)
+    assert [*service.memory._said[service.browsers.owner("c")]] == [("c", "k")]
+
+
 def test_a_name_is_kept_at_once(lists, service, shown):
     PeopleHandlers(service).rename(shown, PeopleEdits(), 0, "Anna", ONE)  # the page was loaded again just then
     assert opened(lists, ONE)[0] == "Anna"
