@@ -25,7 +25,8 @@ def merge(features: Features, before: People, mine: People, others: People) -> P
 
     Names and tracks are compared one by one; where both were changed, ``mine`` counts. The same holds if both gave one
     name to different persons, or if their joins together would join faces of one picture. If they gave one number to
-    different persons, that of ``others`` gets a new number.
+    different persons, that of ``others`` gets a new number. What was said of tracks that ``features`` lack, as they may
+    be of a part of the recording, is kept too.
     """
     if others in (before, mine):
         return mine
@@ -34,18 +35,18 @@ def merge(features: Features, before: People, mine: People, others: People) -> P
     before_tracks, my_tracks, other_tracks = (_numbers(features, people) for people in (before, mine, others))
     highest = max(mine.highest, others.highest, *my_tracks.values(), *other_tracks.values())
     changed = {number for number, _ in {*mine.names().items()} ^ {*before.names().items()}}
-    changed |= {number for track, number in my_tracks.items() if number != before_tracks[track]}
+    changed |= {number for track, number in my_tracks.items() if number != before_tracks.get(track)}
     new_numbers = _new_numbers(changed, before_tracks, my_tracks, other_tracks, highest)
     other_tracks = {track: new_numbers.get(number, number) for track, number in other_tracks.items()}
     other_names = {new_numbers.get(number, number): name for number, name in others.names().items()}
 
     number_of = _merged(before_tracks, my_tracks, other_tracks)
     joined = _joins(before_tracks, my_tracks, other_tracks)
-    number_of = {track: _end(joined, number_of[track]) for track in my_tracks}
+    number_of = {track: _end(joined, number) for track, number in number_of.items()}
     number_of = _without_clashes(features.found_arrays, number_of, my_tracks)
     for number, new in new_numbers.items():  # a number that is free in the end is not changed
         same = _tracks(number_of, new)
-        rest = {my_tracks[track] for track in same}  # of a person whom both have divided
+        rest = {my_tracks.get(track, new) for track in same}  # of a person whom both have divided
         free = [one for one in (number, *(rest if len(rest) == 1 else ())) if one not in number_of.values()]
         number_of |= dict.fromkeys(same, free[0]) if free else {}
     names = _merged_names(before.names(), (mine.names(), my_tracks), (other_names, other_tracks), number_of)
@@ -53,8 +54,9 @@ def merge(features: Features, before: People, mine: People, others: People) -> P
     found = _numbers(features, NOBODY)
     moved = {one for track in found if found[track] != number_of[track] for one in (found[track], number_of[track])}
     described = {person.number for people in (mine, others) for person in people} | moved | {*names}
+    tracks = sorted(number_of, key=lambda track: (track.time, track.box))
     persons = tuple(
-        Person(number=one, name=names.get(one, ""), tracks=tuple(track for track in found if number_of[track] == one))
+        Person(number=one, name=names.get(one, ""), tracks=tuple(track for track in tracks if number_of[track] == one))
         for one in sorted(described)
     )
     there = tuple(person for person in persons if person.tracks or person.number in VOICE_NAMES)
@@ -70,11 +72,13 @@ def _merged(
 
 
 def _numbers(features: Features, people: People) -> Numbers:
-    """The number of the person of each track, after what was said."""
+    """The number of the person of each track, after what was said, also of described tracks that are not there."""
     arrays = features.found_arrays
     persons = apply_people(people, arrays, arrays["face_person"], seconds_shown(arrays, features.until))
     tracks = Tracks.of(arrays)
-    return {tracks.described(arrays, track): int(persons[face]) for track, face in enumerate(tracks.first)}
+    there = {tracks.described(arrays, track): int(persons[face]) for track, face in enumerate(tracks.first)}
+    said = {track: person.number for person in people for track in person.tracks or () if track not in there}
+    return there | {track: number for track, number in said.items() if tracks.find(arrays, track) is None}
 
 
 def _tracks(numbers: Numbers, number: int) -> set[Track]:
@@ -99,9 +103,9 @@ def _joins(before: Numbers, mine: Numbers, others: Numbers) -> dict[int, int]:
     joined: dict[int, int] = {}
     for after in (mine, others):
         for number in sorted({*before.values()} - {*after.values()} - {*joined}):
-            (other, _), *_ = Counter(after[track] for track in _tracks(before, number)).most_common(1)
-            if _end(joined, other) != number:
-                joined[number] = other
+            for other, _ in Counter(after[track] for track in _tracks(before, number) & {*after}).most_common(1):
+                if _end(joined, other) != number:
+                    joined[number] = other
     return joined
 
 
@@ -119,7 +123,7 @@ def _without_clashes(arrays: Arrays, number_of: Numbers, mine: Numbers) -> Numbe
         persons = np.array([number_of[track] for track in described])[tracks.of_face]
         seen, count = np.unique(np.stack([arrays["face_time"], persons]), axis=1, return_counts=True)
         clashing = {int(number) for number in seen[1, count > 1]}
-        back = {track: mine[track] for track, number in number_of.items() if number in clashing}
+        back = {track: mine[track] for track, number in number_of.items() if number in clashing and track in mine}
         if number_of | back == number_of:
             break
         number_of = number_of | back
@@ -145,5 +149,5 @@ def _merged_names(before: Names, mine: Said, others: Said, number_of: Numbers) -
 
 def _place(number: int, numbers: Numbers, number_of: Numbers) -> int:
     """The number in ``number_of`` of a person who has this one in ``numbers``."""
-    places = Counter(number_of[track] for track in _tracks(numbers, number))
+    places = Counter(number_of[track] for track in _tracks(numbers, number) & {*number_of})
     return number if number in places or not places else places.most_common(1)[0][0]

@@ -127,6 +127,16 @@ def test_two_joins_that_exclude_each_other_are_not_put_together():
     assert who(found.with_people(merge(found, found.people, mine, others))) == [2, 1, 2]
 
 
+def test_what_was_said_of_the_rest_of_a_recording_is_kept():
+    whole, part = shots([0], [1], [0], [1], [0], [3]), shots([0], [1], [0])
+    others = edited(whole, (rename, 3, "Bob"), (divide, 0, [Track(8.0, LEFT)]), (rename, 4, "Eva")).people
+    mine = edited(part, (rename, 0, "Anna"), (divide, 0, [Track(4.0, LEFT)])).people
+    merged = merge(part, People(), mine, others)
+    assert merged.names() == {0: "Anna", 3: "Bob", 4: "Eva"}
+    assert who(whole.with_people(merged)) == [0, 1, 2, 1, 4, 3]
+    assert merge(part, mine, part.people, merged) == others  # mine is undone
+
+
 def test_names_of_voices_of_two_are_put_together():
     found = factories.observations(2.0)
     mine, others = (People((Person(number=one, name=name),)) for one, name in ((100_001, "Anna"), (100_002, "Bob")))
