@@ -11,6 +11,7 @@ import pytest
 
 from emorec.analyzer import Analyzer
 from emorec.annotation import Marker
+from emorec.errors import EmorecError
 from emorec.extraction.options import Settings
 from emorec.extraction.people import People, Person
 from emorec.extraction.people_edits import rename
@@ -118,6 +119,25 @@ def test_what_was_said_is_deleted_with_the_analysis(lists, service, shown, monke
         assert service.memory.edits("a", "k") == NO_EDITS
     keep(KeptEdits(service, lists), shown, ONE, ANNA, LOOK)  # on another page that still shows it
     assert service.memory.edits("a", "k") == NO_EDITS
+
+
+def test_a_deletion_that_fails_for_one_recording_empties_the_page_of_another_that_is_deleted(
+    lists, service, shown, monkeypatch
+):
+    first = replace(service.memory.recent_analyses("a")[0], key="first", id="r1")
+    service.memory._recents.add(service.browsers.owner("a"), first)
+
+    def forget_key(analyzer, key, cache):
+        if key == "k":
+            raise EmorecError("It could not be deleted.")
+        return True
+
+    monkeypatch.setattr(Analyzer, "forget_key", forget_key)
+    analysis = replace(shown, features=replace(shown.features, key="first"))
+    with pytest.warns(UserWarning, match="It could not be deleted"):
+        _, emptied, *_ = lists.do("forget-all #1", analysis, ONE)
+    assert emptied.features is None
+    assert [each.key for each in service.memory.recent_analyses("a")] == ["k"]
 
 
 def test_the_results_of_the_list_follow_what_is_said(lists, service, shown, tmp_path):
