@@ -18,6 +18,7 @@ SEVERAL = "it holds {count} observations; export each of them to a file of its o
 NO_TIME = "line {line} has no time in the column {column!r}"
 NOT_OPEN = "line {line} ends {behavior!r}, which has not begun"
 NOT_CLOSED = "{behavior!r} begins on line {line} and does not end"
+BACKWARDS = "line {line} ends before it begins"
 
 
 def is_export(columns: list[str]) -> bool:
@@ -43,8 +44,8 @@ def _aggregated(line: int, record: dict[str, str]) -> Annotation:
     start = _seconds(line, record, START)
     end = start if record.get(STOP, "").lower() in MISSING else _seconds(line, record, STOP)
     if end < start:
-        raise WrongFormat(f"line {line} ends before it begins")
-    return Annotation(start, end, record["behavior"], person=_person(record))
+        raise WrongFormat(BACKWARDS.format(line=line))
+    return Annotation(start, end, record.get("behavior", ""), person=_person(record))
 
 
 def _joined(records: list[tuple[int, dict[str, str]]]) -> list[Annotation]:
@@ -52,17 +53,21 @@ def _joined(records: list[tuple[int, dict[str, str]]]) -> list[Annotation]:
     found = []
     begun: dict[tuple[str, ...], tuple[int, float]] = {}
     for line, record in records:
-        behavior, person, time = record["behavior"], _person(record), _seconds(line, record, TIME)
+        behavior, person, time = record.get("behavior", ""), _person(record), _seconds(line, record, TIME)
         # One behaviour of a person may go on several times at once, with other modifiers.
         event = behavior, person, *(cell for column, cell in record.items() if column.startswith("modifier"))
         match record.get("behavior type", "").upper():
             case "START":
+                if event in begun:
+                    raise WrongFormat(NOT_CLOSED.format(line=begun[event][0], behavior=behavior))
                 begun[event] = line, time
             case "STOP":
                 if event not in begun:
                     raise WrongFormat(NOT_OPEN.format(line=line, behavior=behavior))
                 _, start = begun.pop(event)
-                found.append(Annotation(start, max(start, time), behavior, person=person))
+                if time < start:
+                    raise WrongFormat(BACKWARDS.format(line=line))
+                found.append(Annotation(start, time, behavior, person=person))
             case _:
                 found.append(Annotation(time, time, behavior, person=person))
     for (behavior, *_), (line, _) in begun.items():

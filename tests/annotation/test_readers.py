@@ -69,7 +69,14 @@ def test_events_of_boris_are_labels_of_their_subjects(tmp_path):
         ("Time", [("a", "happy", "", "POINT", "1"), ("b", "sad", "", "POINT", "1")], "it holds 2 observations"),
         ("Time", [("a", "happy", "", "STOP", "1")], "line 2 ends 'happy', which has not begun"),
         ("Time", [("a", "happy", "", "START", "1")], "'happy' begins on line 2 and does not end"),
+        (
+            "Time",
+            [("a", "happy", "", "START", "1"), ("a", "happy", "", "START", "2")],
+            "'happy' begins on line 2 and does",
+        ),
+        ("Time", [("a", "happy", "", "START", "2"), ("a", "happy", "", "STOP", "1")], "line 3 ends before it begins"),
         ("Time", [("a", "happy", "", "POINT", "NA")], "line 2 has no time in the column 'time'"),
+        ("Time", [("a",)], "line 2 has no time in the column 'time'"),
         ("Start (s)\tStop (s)", [("a", "happy", "", "STATE", "3", "1")], "line 2 ends before it begins"),
     ],
 )

@@ -86,6 +86,63 @@ def test_what_two_say_of_the_same_persons_is_put_together(mine, others, names, t
     assert merge(found, merged, merged, found.people) == found.people  # the other one has undone all
 
 
+LAST = divide, 1, [Track(6.0, LEFT)]
+
+
+@pytest.mark.parametrize(
+    ("before", "mine", "others", "names", "tracks"),
+    [
+        ([], [(join, 0, 1)], [(join, 1, 0)], {}, [1, 1, 1, 1, 2]),
+        ([], [(join, 2, 0)], [(join, 0, 1)], {}, [1, 1, 1, 1, 1]),
+        ([], [(rename, 0, "Anna")], [(join, 0, 1)], {1: "Anna"}, [1, 1, 1, 1, 2]),
+        ([], [(join, 0, 1)], [(rename, 0, "Anna")], {1: "Anna"}, [1, 1, 1, 1, 2]),
+        (
+            [(rename, 0, "Anna")],
+            [(rename, 2, "Eva")],
+            [(rename, 0, "Bob"), (rename, 1, "Anna")],
+            {0: "Bob", 1: "Anna", 2: "Eva"},
+            [0, 1, 0, 1, 2],
+        ),
+    ],
+)
+def test_two_edits_of_the_same_persons_are_both_kept(before, mine, others, names, tracks):
+    found = shots([0], [1], [0], [1], [2])
+    merged = merge(found, *(edited(found, *before, *edits).people for edits in ([], mine, others)))
+    assert (merged.names(), who(found.with_people(merged))) == (names, tracks)
+
+
+def test_persons_whom_two_have_divided_stay_apart():
+    """Both gave the same number to somebody else; one of them renames that person afterwards."""
+    found = shots([0], [1], [0], [1], [2])
+    mine, others = edited(found, DIVIDED, (rename, 3, "Eva")), edited(found, LAST, (rename, 3, "Bob"))
+    merged = merge(found, found.people, mine.people, others.people)
+    assert (merged.names(), who(found.with_people(merged))) == ({3: "Eva", 4: "Bob"}, [0, 1, 3, 4, 2])
+    later = merge(found, others.people, edited(others, (rename, 3, "Carl")).people, merged)
+    assert (later.names(), who(found.with_people(later))) == ({3: "Eva", 4: "Carl"}, [0, 1, 3, 4, 2])
+
+
+def test_two_joins_that_exclude_each_other_are_not_put_together():
+    found = shots([0, 1], [2])
+    mine, others = (edited(found, (join, number, 2)).people for number in (0, 1))
+    assert who(found.with_people(merge(found, found.people, mine, others))) == [2, 1, 2]
+
+
+def test_what_was_said_of_the_rest_of_a_recording_is_kept():
+    whole, part = shots([0], [1], [0], [1], [0], [3]), shots([0], [1], [0])
+    others = edited(whole, (rename, 3, "Bob"), (divide, 0, [Track(8.0, LEFT)]), (rename, 4, "Eva")).people
+    mine = edited(part, (rename, 0, "Anna"), (divide, 0, [Track(4.0, LEFT)])).people
+    merged = merge(part, People(), mine, others)
+    assert merged.names() == {0: "Anna", 3: "Bob", 4: "Eva"}
+    assert who(whole.with_people(merged)) == [0, 1, 2, 1, 4, 3]
+    assert merge(part, mine, part.people, merged) == others  # mine is undone
+
+
+def test_names_of_voices_of_two_are_put_together():
+    found = factories.observations(2.0)
+    mine, others = (People((Person(number=one, name=name),)) for one, name in ((100_001, "Anna"), (100_002, "Bob")))
+    assert merge(found, People(), mine, others).names() == {100_001: "Anna", 100_002: "Bob"}
+
+
 def test_what_was_undone_stays_undone():
     found = shots([0], [1], [0])
     before, others = edited(found, (rename, 0, "Anna")), edited(found, (rename, 0, "Anna"), (rename, 1, "Eva"))

@@ -11,6 +11,7 @@ import pytest
 
 from emorec.analyzer import Analyzer
 from emorec.annotation import Marker
+from emorec.errors import EmorecError
 from emorec.extraction.options import Settings
 from emorec.extraction.people import People, Person
 from emorec.extraction.people_edits import rename
@@ -120,6 +121,25 @@ def test_what_was_said_is_deleted_with_the_analysis(lists, service, shown, monke
     assert service.memory.edits("a", "k") == NO_EDITS
 
 
+def test_a_deletion_that_fails_for_one_recording_empties_the_page_of_another_that_is_deleted(
+    lists, service, shown, monkeypatch
+):
+    first = replace(service.memory.recent_analyses("a")[0], key="first", id="r1")
+    service.memory._recents.add(service.browsers.owner("a"), first)
+
+    def forget_key(analyzer, key, cache):
+        if key == "k":
+            raise EmorecError("It could not be deleted.")
+        return True
+
+    monkeypatch.setattr(Analyzer, "forget_key", forget_key)
+    analysis = replace(shown, features=replace(shown.features, key="first"))
+    with pytest.warns(UserWarning, match="It could not be deleted"):
+        _, emptied, *_ = lists.do("forget-all #1", analysis, ONE)
+    assert emptied.features is None
+    assert [each.key for each in service.memory.recent_analyses("a")] == ["k"]
+
+
 def test_the_results_of_the_list_follow_what_is_said(lists, service, shown, tmp_path):
     (item,) = in_list(lists, shown.features, tmp_path / "out", "a.mp4")
     assert item.result.persons == 2
@@ -152,6 +172,25 @@ def test_names_that_two_pages_of_a_browser_give_are_both_kept(lists, service, sh
     assert opened(lists, ONE)[0] == "person 0"
     keep(kept, shown, ONE, edited=PeopleEdits("x"))  # it is shown Eva now, and undoes all
     assert service.memory.edits("a", "k").people.names() == {}
+
+
+def test_persons_that_another_page_has_set_back_during_an_analysis_are_set_back_at_its_end(lists, service, shown):
+    service.browsers.enter("c", "1" * 64)
+    second, kept = SimpleNamespace(session_hash="c", client=ONE.client), KeptEdits(service, lists)
+    running = replace(shown, running=True)
+    keep(kept, running, ONE, edited=ANNA)
+    assert opened(lists, second)[0] == "Anna"
+    keep(kept, replace(shown, id="y"), second, edited=PeopleEdits("y"))
+    _, _, _, _, _, edited, _ = kept.finish(running, ANNA, PageMarkers(), ONE)
+    assert edited == PeopleEdits("x")
+
+
+def test_what_a_page_was_shown_is_forgotten_once_it_is_closed(lists, service, shown):
+    service.browsers.enter("c", "1" * 64)
+    for page in (ONE, SimpleNamespace(session_hash="c", client=ONE.client)):
+        opened(lists, page)
+        service.browsers.leave(page.session_hash)
+    assert [*service.memory._said[service.browsers.owner("c")]] == [("c", "k")]
 
 
 def test_a_name_is_kept_at_once(lists, service, shown):

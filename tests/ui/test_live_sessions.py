@@ -23,7 +23,17 @@ from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
 from emorec.ui.sessions import browsers
-from emorec.ui.sessions.live import FROM_THERE, IDLE, KEEP, OVER, TOO_MANY, LiveInput, LiveSessions, SessionOver
+from emorec.ui.sessions.live import (
+    FROM_THERE,
+    IDLE,
+    KEEP,
+    OVER,
+    TOO_MANY,
+    LiveInput,
+    LiveSession,
+    LiveSessions,
+    SessionOver,
+)
 from support import factories
 from support.one_face import OneFace
 from support.small_page import API, serving, wait_for
@@ -198,6 +208,23 @@ def test_a_reload_finds_the_live_session_again(browser, analyzer, capsys):
     assert timer["active"] and begin["interactive"] and save["interactive"] and not end["interactive"]
     assert not browser.live.running("after") and browser.live.save("after")[0].duration == pytest.approx(1.0)
     assert not browser.live.stop("before") and not browser.live.stop("stranger")
+
+
+def test_a_live_session_that_is_deleted_while_a_page_takes_it_is_gone(browser, analyzer, monkeypatch):
+    browser.load("before")
+    start(browser.live, analyzer, "before")
+    browser.live.receive("before", sent(0))
+    stop = LiveSession.stop
+
+    def delete_during(session):
+        monkeypatch.setattr(LiveSession, "stop", stop)
+        stop(session)
+        browser.service.delete_session_data("after")
+
+    browser.service.browsers.leave("before")
+    monkeypatch.setattr(LiveSession, "stop", delete_during)
+    assert all("interactive" not in each for each in browser.load("after"))
+    assert not browser.live.stop("before") and not browser.live.stop("after")
 
 
 def test_a_reload_says_nothing_of_a_live_session_without_anything(browser, analyzer):

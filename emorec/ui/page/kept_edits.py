@@ -5,7 +5,6 @@ They are kept with the recent analysis, and used for the results in the list of 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -80,11 +79,11 @@ class KeptEdits:
         if features is None:
             return gr.skip(), gr.skip()
         edits = memory.edits(session, features.key)
-        if edited.id == analysis.id:
-            edits = replace(edits, people=memory.merged_people(session, features, edited.people))
+        people, markers = stored_choices.edits_of_page(edits, analysis)
+        if edited.id == analysis.id:  # also if another page has undone all
+            people = PeopleEdits(analysis.id, memory.merged_people(session, features, edited.people))
         else:
             memory.shows(session, features.key, edits.people)
-        people, markers = stored_choices.edits_of_page(edits, analysis)
         return (
             gr.skip() if not people.id or people == edited else people,
             gr.skip() if not markers.id or marked.id == analysis.id else markers,

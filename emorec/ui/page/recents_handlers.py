@@ -191,17 +191,21 @@ class RecentsHandlers:
         """
         if analysis.running and any(analysis.path in recent.paths for recent in found):
             raise EmorecError(BUSY)
-        owner, keys = self.service.browsers.owner(session), {recent.key for recent in found}
+        owner, keys = self.service.browsers.owner(session), set()
         others = [page for page in self.service.browsers.pages(owner) if page != session]
         for job, _ in filter(None, map(self.service.watched.get, others)):
             for recent in found:
                 if job.running and (job.key == recent.key or str(job.path) in recent.paths):
                     raise EmorecError(ELSEWHERE.format(name=recent.name))
-        for recent in found:
-            self.service.memory.delete(session, recent)
-            for item in self.recordings.batch(session).items:
-                if isinstance(item.result, Figures) and item.result.recent == recent.id:
-                    self.recordings.discard(session, item.id)
+        try:
+            for recent in found:
+                self.service.memory.delete(session, recent)
+                keys.add(recent.key)
+                for item in self.recordings.batch(session).items:
+                    if isinstance(item.result, Figures) and item.result.recent == recent.id:
+                        self.recordings.discard(session, item.id)
+        except EmorecError as error:  # the pages are emptied of those that are deleted
+            gr.Warning(html.escape(str(error)))
         emptied = [page for page in others if self.service.forget_page(page, keys)]
         for page in emptied:
             if writing := self.service.writings.pop(page, None):

@@ -178,13 +178,17 @@ class LiveSessions:
         """
         with self._lock:
             found = self._sessions.pop(before, None)
-        if found is None:
-            return None
+            if found is None:
+                return None
+            # At once, so that a deletion while it is stopped finds it.
+            taken = self._sessions.setdefault(after, found) is found
         found.stop()  # analyses what was received last
         with self._lock:
-            if not found.live.until or after in self._sessions:
+            if not taken or self._sessions.get(after) is not found:
                 return None
-            self._sessions[after] = found
+            if not found.live.until:
+                del self._sessions[after]
+                return None
         return found.live.until
 
     def end(self, session: str) -> None:

@@ -104,7 +104,7 @@ class Memory:
     def shows(self, session: str, key: str, people: People) -> None:
         """Note what the page of a session shows from now on of the persons of a recording."""
         with self._lock:
-            self._said.setdefault(self._browsers.owner(session), {})[session, key] = people
+            self._note_said(self._browsers.owner(session), session, key, people)
 
     def merged_people(self, session: str, features: Features, people: People) -> People:
         """The persons that are kept for a recording, with what the page of a session now says of them."""
@@ -135,10 +135,16 @@ class Memory:
             edits = known.get(key, NO_EDITS)
             if people is not None:
                 edits = replace(edits, people=self._merged(owner, session, features, people))
-                self._said.setdefault(owner, {})[session, key] = people
+                self._note_said(owner, session, key, people)
             if markers is not None:
                 edits = replace(edits, markers=markers)
             self._edits[owner] = {own: known[own] for own in known if own in keys} | {key: edits}
+
+    def _note_said(self, owner: str, session: str, key: str, people: People) -> None:
+        """Note what a page says of a recording, and forget this of pages that are closed."""
+        pages = {session, *self._browsers.pages(owner)}
+        said = {place: known for place, known in self._said.get(owner, {}).items() if place[0] in pages}
+        self._said[owner] = said | {(session, key): people}
 
     def _merged(self, owner: str, session: str, features: Features, people: People) -> People:
         said = self._said.get(owner, {}).get((session, features.key), NOBODY)
