@@ -34,7 +34,7 @@ def content(chart: Any, kind: str) -> bytes:
         return text.getvalue().replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1).encode()
     chart.save(text, format="html", inline=True)
     # Altair gives neither the language nor a title, which a screen reader says first.
-    title = chart.to_dict(validate=False).get("title", "")
-    name = html.escape(str(title.get("text", "") if isinstance(title, dict) else title) or "Chart")
+    title = getattr(chart.title, "text", chart.title)
+    name = html.escape(title) if title and isinstance(title, str) else "Chart"
     head = f'<html lang="en">\n<head>\n  {CHARSET}\n  <title>{name}</title>'
     return text.getvalue().replace(f"<html>\n<head>\n  {CHARSET}", head, 1).encode()

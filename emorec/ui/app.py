@@ -106,7 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
     code = 0
     with (
-        contextlib.suppress(SystemExit),  # of ``stop``
+        # Of ``stop``, and of Ctrl-C while the page starts or is being ended.
+        contextlib.suppress(SystemExit, KeyboardInterrupt),
         contextlib.closing(temp_dir),
         temp_dir.used_for_temporary_files(),
     ):
@@ -125,11 +126,13 @@ def leave(code: int) -> NoReturn:
     """End the process at once, with an exit code.
 
     Analyses that run are in threads that nothing can end. If Python took their libraries down below them, these would
-    abort the process with a core dump.
+    abort the process with a core dump. Exit handlers are not called.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:  # also if nobody reads the output any more
+        os._exit(code)
 
 
 def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSettings, share: bool) -> int:
@@ -167,9 +170,24 @@ def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSe
         guard.hosts.add(urlsplit(public).netloc)
     print(f"emorec {emorec.__version__} with the weights in {Path(analyzer.model.folder or '')}")
     print(f"Open {public or address} in a browser; Ctrl-C stops.", flush=True)
-    with log.filtered():
-        page.block_thread()
+    wait_until_stopped(page)
     return 0
+
+
+def wait_until_stopped(page: Any) -> None:
+    """Wait until the page is stopped, and end the programs of its public link.
+
+    Gradio ends these after Ctrl-C and in an exit handler, which ``leave`` does not call. The link would then lead to
+    whatever is served at the port next.
+    """
+    from gradio import tunneling
+
+    with log.filtered():
+        try:
+            page.block_thread()
+        finally:
+            for tunnel in tunneling.CURRENT_TUNNELS:
+                tunnel.kill()
 
 
 def guard_options(temp_dir: ServerTempDir, server_settings: ServerSettings) -> GuardOptions:

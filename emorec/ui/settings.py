@@ -28,7 +28,7 @@ DEFAULT_PORT = 7860
 LIBRARY_FOLDER = "EMOREC_LIBRARY"
 PORT = "GRADIO_SERVER_PORT"
 ROOT_PATH = "GRADIO_ROOT_PATH"
-PATH = re.compile(r"(?:https?://[A-Za-z0-9_.:\[\]-]+)?(?:/[A-Za-z0-9_.~-]+)*/?")
+PATH = re.compile(r"(?:https?://[A-Za-z0-9_.:\[\]-]+)?(?:/[A-Za-z0-9_.~%@:+=,-]+)*/?")
 
 
 def port(environment: Environment = os.environ) -> int:

@@ -5,8 +5,10 @@ import itertools
 import json
 import re
 
+import altair as alt
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -410,6 +412,12 @@ def test_a_saved_html_draws_itself_offline(tmp_path, chromium):
 def test_a_chart_of_ones_own_can_be_saved(tmp_path):
     charts.save(charts.timeline_chart(factories.timeline([unsure()]), title="Mine"), tmp_path / "chart.svg")
     assert "Mine" in (tmp_path / "chart.svg").read_text(encoding="utf-8")
+
+
+def test_a_large_chart_of_ones_own_can_be_saved_as_html(tmp_path):
+    rows = pd.DataFrame({"time": range(6000)})  # more than Altair takes without being asked to
+    charts.save(alt.Chart(rows).mark_point().encode(x="time:Q"), tmp_path / "chart.html")
+    assert "<title>Chart</title>" in (tmp_path / "chart.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["chart.gif", "chart", "chart.png.zip"])

@@ -71,7 +71,9 @@ def test_no_link_of_the_page_leaves_the_path_of_a_proxy(client):
     assert "manifest.json" in links and not [link for link in links if link.startswith("/")]
 
 
-@pytest.mark.parametrize("path", ["/emorec", "/a/b-c/", "https://lab.example:8443/emorec", ""])
+@pytest.mark.parametrize(
+    "path", ["/emorec", "/a/b-c/", "/user/a%20b@lab/proxy/7860/", "https://lab.example:8443/emorec", ""]
+)
 def test_the_path_of_a_proxy_may_be_a_path_or_an_address(path):
     assert settings.root_path({"GRADIO_ROOT_PATH": path}) == (path or None)
 

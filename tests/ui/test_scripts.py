@@ -183,6 +183,23 @@ def test_nothing_is_said_of_the_time_before_what_was_analysed(opened):
     assert [words.endswith("not analysed") for words in said] == [True, True, False, False]
 
 
+def test_the_first_change_by_a_person_is_read_aloud_also_if_the_end_of_the_analysis_changed_no_row(opened):
+    page = opened(result(), *VIEW)
+    live = page.evaluate("""() => {
+      const { dataset } = document.querySelector("#overview .overview"), rows = dataset.rows;
+      const changed = (row) => { dataset.rows = rows.replace(/[^;]+/g, row); };
+      const read = () => { emorecView.readOut(5); return document.querySelector("#readout p").ariaLive; };
+      delete dataset.complete;
+      changed((row) => row.replace(/^([^,]+),.*$/, "$1,0,50,1,-1,-1,-1,-1"));
+      const found = [read()];
+      dataset.complete = "";
+      read();
+      changed((row) => row.replace(/^([^,]+),.*$/, "$1,1,60,1,-1,-1,-1,-1"));
+      return [...found, read()];
+    }""")
+    assert live == ["off", "polite"]
+
+
 def test_times_are_written_as_the_server_writes_them(opened):
     times = [0, 0.25, 0.35, 5.96, 11.9, 59.96, 61, 3599.95, 3599.97, 4503.25, 12.5, 19.69]
     page = opened('<div id="player"><video></video></div>', "page.js", "recordings.js")

@@ -1,6 +1,7 @@
 """The folder of a server's files: it is its own, and those of killed servers are removed."""
 
 import contextlib
+import io
 import os
 import shutil
 import signal
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from gradio import tunneling
 
 from emorec.errors import EmorecError
 from emorec.ui import app
@@ -162,7 +165,11 @@ def test_the_page_starts_without_leftovers_and_ends_without_any(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("ends", "code"), [(lambda: 0, 0), (lambda: 2, 2), (lambda: app.stop(), 0)])
+def press_ctrl_c():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("ends", "code"), [(lambda: 0, 0), (lambda: 2, 2), (lambda: app.stop(), 0), (press_ctrl_c, 0)])
 def test_the_process_ends_without_taking_libraries_down_below_running_analyses(ends, code, tmp_path, monkeypatch):
     class Ended(BaseException):
         pass
@@ -181,6 +188,24 @@ def test_the_process_ends_without_taking_libraries_down_below_running_analyses(e
     monkeypatch.setattr(app.os, "_exit", leave)
     with pytest.raises(Ended, match=str(code)):
         app.main([])
+
+
+def test_the_process_ends_also_if_nobody_reads_its_output(monkeypatch):
+    codes = []
+    monkeypatch.setattr(app.os, "_exit", codes.append)
+    with io.StringIO() as closed:
+        monkeypatch.setattr(app.sys, "stdout", closed)
+    with contextlib.suppress(ValueError):
+        app.leave(2)
+    assert codes == [2]
+
+
+def test_a_public_link_ends_with_the_page(monkeypatch):
+    ended = []
+    monkeypatch.setattr(tunneling, "CURRENT_TUNNELS", [SimpleNamespace(kill=lambda: ended.append("link"))])
+    with pytest.raises(SystemExit):
+        app.wait_until_stopped(SimpleNamespace(block_thread=app.stop))
+    assert ended == ["link"]
 
 
 def wait_for(address, process):

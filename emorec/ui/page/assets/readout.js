@@ -12,11 +12,11 @@
     const host = find("#overview .overview"), line = find("#readout p");
     if (!host || !line) return;
     // The text is compared, because Gradio may keep the element and change its attributes.
-    let grown = false;
-    if (host.dataset.rows !== source) {
+    const complete = "complete" in host.dataset, redrawn = host.dataset.rows !== source;
+    const grown = redrawn && !(done && complete);
+    done = complete;
+    if (redrawn) {
       source = host.dataset.rows;
-      grown = !done || !("complete" in host.dataset);
-      done = "complete" in host.dataset;
       rows = host.dataset.rows ? host.dataset.rows.split(";").map((row) => row.split(",").map(Number)) : [];
     }
     let low = 0, high = rows.length; // the first column that ends after the time
