@@ -309,6 +309,7 @@ def test_a_file_of_a_list_that_a_proxy_refuses_gets_a_sentence(opened):
         '<div id="pick"><input type="file" multiple><p class="sending"></p></div><div id="command"><input></div>'
         '<div id="ack"><i data-ack="0"></i></div>',
         "proxy.js",
+        "uploading.js",
         "recordings.js",
         before=PROXIED,
     )
