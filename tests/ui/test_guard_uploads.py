@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,6 +156,35 @@ def test_an_error_does_not_end_the_removal_of_unfinished_files(monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, run()).result()
     assert len(passes) >= 3
+
+
+def test_an_upload_does_not_begin_while_unfinished_files_are_removed():
+    """Its own file could be among them, if no other upload was in progress when the removal began."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def sweep(idle):
+        assert idle
+        begun.set()
+        assert go_on.wait(30)
+
+    async def run():
+        folder = SimpleNamespace(sweep=sweep, used=lambda: 0)
+        limits = uploads.Uploads(folder, max_bytes=10, quota=10)
+        sweeping = asyncio.create_task(limits.sweep())
+        await asyncio.to_thread(begun.wait)
+
+        async def send():
+            async with limits.track(5):
+                assert sweeping.done()
+
+        sending = asyncio.create_task(send())
+        await asyncio.sleep(0.05)
+        assert limits.active == 0
+        go_on.set()
+        await sending
+
+    with ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this thread
+        pool.submit(asyncio.run, run()).result()
 
 
 def test_temporary_files_lie_in_the_servers_folder_and_go(served, tmp_path):

@@ -32,6 +32,7 @@ class Uploads:
         self.stall_timeout = stall_timeout
         self._temp_dir, self._max_bytes, self._quota = temp_dir, max_bytes, quota
         self._active: dict[Upload, int] = {}  # bytes that each upload has, or has announced
+        self._sweeping = asyncio.Lock()
 
     @property
     def active(self) -> int:
@@ -47,7 +48,8 @@ class Uploads:
         if length is not None and length > self._max_bytes + OVERHEAD:
             raise self.too_large()
         upload = Upload(self)
-        self._active[upload] = length or 0
+        async with self._sweeping:  # files that are removed while no upload is in progress could be those of this one
+            self._active[upload] = length or 0
         try:
             upload.stored = await anyio.to_thread.run_sync(self._temp_dir.used)
             self.check(upload)
@@ -71,7 +73,8 @@ class Uploads:
 
     async def sweep(self) -> None:
         """Remove unfinished files: all of them if no upload is in progress, else only old ones."""
-        await anyio.to_thread.run_sync(self._temp_dir.sweep, not self._active)
+        async with self._sweeping:
+            await anyio.to_thread.run_sync(self._temp_dir.sweep, not self._active)
 
     async def keep_sweeping(self) -> None:
         """Sweep at regular intervals until cancelled; an error is logged, and does not end this."""
