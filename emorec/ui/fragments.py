@@ -1,12 +1,9 @@
-"""The HTML of the page: text, bars, tables, the player. It does not import Gradio."""
+"""The HTML of the page: text, bars, tables. It does not import Gradio."""
 
 import html
 import json
-import mimetypes
-import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from emorec import files
 from emorec.affect import SOURCE
@@ -19,9 +16,8 @@ from emorec.models import pretrained
 from emorec.output import charts, trust
 from emorec.output.chart_data import has_pictures, signed
 from emorec.output.summary import missing_evidence, summary
+from emorec.ui import file_fragments
 from emorec.ui.wording import on_page
-
-LONGEST_ENDING = 5  # characters of the ending of a file's name
 
 
 def progress(words: str, share: float | None = None, label: str = "Analysis") -> str:
@@ -51,38 +47,6 @@ def callout(sentence: str, kind: str = "", at_once: bool = True) -> str:
     """
     role = ' role="alert"' if at_once else ""
     return f'<div class="callout{kind and " "}{kind}"{role}>{html.escape(on_page(sentence))}</div>'
-
-
-def file_url(file: Path | str) -> str:
-    """The relative URL of a file that the server may serve."""
-    return html.escape("gradio_api/file=" + urllib.parse.quote(str(file)))
-
-
-def file_name(name: str) -> str:
-    """The name of a file as HTML, in which a narrow column breaks the line before the ending rather than within it."""
-    stem, dot, ending = files.shown(name).rpartition(".")
-    if not stem or not ending.isalnum() or len(ending) > LONGEST_ENDING:
-        return html.escape(files.shown(name))
-    return f'{html.escape(stem)}<wbr><span class="ending">{dot}{html.escape(ending)}</span>'
-
-
-def is_sound(name: str) -> bool:
-    """Whether the name of a file is that of a sound file; the list of the system lacks some, such as FLAC."""
-    return Path(name).suffix.lower() in SOUND or (mimetypes.guess_type(name)[0] or "").startswith("audio/")
-
-
-def player(file: Path | str | None) -> str:
-    """The player of a recording, with a text in case the browser cannot play it; without a file, a placeholder."""
-    if not file:
-        return '<div class="empty">Your recording appears here.</div>'
-    name = Path(file).name
-    tag = "audio" if is_sound(name) else "video"
-    return (
-        f'<{tag} controls playsinline preload="metadata" src="{file_url(file)}" aria-label="{html.escape(name)}" '
-        'onerror="this.hidden = true; this.nextElementSibling.hidden = false"></' + tag + ">"
-        '<div class="empty" hidden><p>This browser cannot play the file.'
-        '<span class="before-analysis"> Analyze may still be able to read it.</span></p></div>'
-    )
 
 
 def result(
@@ -123,7 +87,7 @@ def result(
     shares += _unsure_bar(figures.unsure, timeline.unsure_below)
     prior, who = html.escape(timeline.prior.name), ", mean of all persons" if timeline.people else ""
     table = f"<table><caption>Share of the time with evidence ({prior} prior{who})</caption>{shares}</table>"
-    body = f"{provenance(timeline.media)}{table}<dl>{numbers}</dl>"
+    body = f"{file_fragments.provenance(timeline.media)}{table}<dl>{numbers}</dl>"
     return f'<div class="summary" {attributes}>{body}</div>'
 
 
@@ -206,15 +170,6 @@ def origin(analyzer: Analyzer) -> str:
     return f"These are the weights of {found.repo}@{found.revision} on the Hugging Face Hub, commit {found.commit}."
 
 
-def provenance(media: dict) -> str:
-    """Title and link of a recording that came from a link; nothing for a file."""
-    link = media.get("source", "")
-    if not link.startswith(("http://", "https://")):
-        return ""
-    shown = f'<a href="{html.escape(link)}" target="_blank" rel="noopener noreferrer nofollow">{html.escape(link)}</a>'
-    return f'<p class="caption provenance">{html.escape(media.get("title", ""))} · {shown}</p>'
-
-
 def bar(emotion: str, share: float) -> str:
     """The row of a table: an emotion and its share (0 to 1)."""
     return (
@@ -231,10 +186,6 @@ def _unsure_bar(share: float, below: float) -> str:
     )
 
 
-SOUND = (
-    *(".aac", ".ac3", ".aif", ".aiff", ".amr", ".au", ".caf", ".eac3", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg"),
-    *(".opus", ".tta", ".w64", ".wav", ".weba", ".wv"),
-)
 SPEECH = "Speech counted"
 TITLES = {
     SPEECH: "Share of the time with speech that counts here. While a person is shown, only that person's speech "

@@ -16,7 +16,8 @@ from emorec.output import trust
 from emorec.output.chart_data import signed
 from emorec.output.charts import CONFIDENT
 from emorec.output.text import percent
-from emorec.ui.fragments import DERIVED, bar, callout, file_url
+from emorec.ui.file_fragments import file_url
+from emorec.ui.fragments import DERIVED, bar, callout
 
 NO_FACE = "No face was found in this picture; try one where a face is larger or looks at the camera."
 HOW = "Point at a face, tap it, or go to it with the Tab key to see all seven emotions."

@@ -65,7 +65,7 @@ LAYERS = [
     ["emorec.live", "emorec.batch"],
     ["emorec"],
     # The page.
-    ["emorec.ui.wording"],
+    ["emorec.ui.file_fragments", "emorec.ui.wording"],
     [
         "emorec.ui.fragments",
         "emorec.ui.highlight_list",

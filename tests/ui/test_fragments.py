@@ -8,7 +8,7 @@ from emorec.analyzer import Analyzer
 from emorec.extraction import channels
 from emorec.inference import people
 from emorec.models import checkpoint, pretrained
-from emorec.ui import fragments, overview
+from emorec.ui import file_fragments, fragments, overview
 from emorec.ui.page.downloads import write_download
 from support import factories
 
@@ -28,21 +28,25 @@ def test_the_panel_says_where_the_weights_come_from_and_no_path(tmp_path):
 
 
 def test_the_ending_of_a_file_is_not_divided_between_lines():
-    assert fragments.file_name("a/p<1>.mp4") == 'a/p&lt;1&gt;<wbr><span class="ending">.mp4</span>'
+    assert file_fragments.file_name("a/p<1>.mp4") == 'a/p&lt;1&gt;<wbr><span class="ending">.mp4</span>'
     for name in ("Talk & more", ".hidden", "a. <b>", "v1.2 of the long talk"):
-        assert fragments.file_name(name) == html.escape(name)
+        assert file_fragments.file_name(name) == html.escape(name)
 
 
 def test_markup_in_names_is_escaped():
     name = 'a"><img src=x onerror=alert(1)>.mp4'
-    for fragment in (fragments.player(f"/tmp/{name}"), fragments.callout(name)):
+    for fragment in (file_fragments.player(f"/tmp/{name}"), fragments.callout(name)):
         assert "<img" not in fragment
 
 
 def test_the_source_of_a_recording_is_a_link_only_if_it_is_one_of_the_web():
-    shown = fragments.provenance({"title": "A <talk>", "source": "https://example.org/?a=1&b=2"})
+    shown = file_fragments.provenance({"title": "A <talk>", "source": "https://example.org/?a=1&b=2"})
     assert "A &lt;talk&gt;" in shown and 'href="https://example.org/?a=1&amp;b=2"' in shown
-    assert fragments.provenance({"name": "a.mp4"}) == fragments.provenance({"source": "javascript:alert(1)"}) == ""
+    assert (
+        file_fragments.provenance({"name": "a.mp4"})
+        == file_fragments.provenance({"source": "javascript:alert(1)"})
+        == ""
+    )
 
 
 def test_valence_and_arousal_are_said_to_be_derived_and_their_source_is_named():

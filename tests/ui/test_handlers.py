@@ -19,7 +19,7 @@ from emorec.extraction.options import WHOLE, Settings
 from emorec.extraction.people import RIGHT_VOICE
 from emorec.models import checkpoint, pretrained
 from emorec.output import tables
-from emorec.ui import app, fragments
+from emorec.ui import app, file_fragments, fragments
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.jobs.job import Job, link_fetcher
 from emorec.ui.jobs.job_queue import BUSY, JobQueue
@@ -152,8 +152,8 @@ def test_analyze_takes_away_what_another_result_said_in_the_place_of_the_player(
         return handlers.start(analysis, link, tab, "late", "", "", 0, "mix", "", "", 0, 0, None, ONE)[7]
 
     saved = Analysis(title="live 2026-11-29 10.00")  # which has nothing to play
-    assert player(saved, LINK, "link") == fragments.player(None)
-    assert player(Analysis(link=LINK), LINK, "link") == fragments.player(None)  # it failed, and is tried again
+    assert player(saved, LINK, "link") == file_fragments.player(None)
+    assert player(Analysis(link=LINK), LINK, "link") == file_fragments.player(None)  # it failed, and is tried again
     assert player(Analysis(path="x.mp4"), "", "file") == gr.skip()  # its player stays, at its place
     assert player(Analysis(link=LINK, path="talk.m4a"), LINK, "link") == gr.skip()
 

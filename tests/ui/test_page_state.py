@@ -12,7 +12,7 @@ from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.live import session as live_library
 from emorec.output.summary import summary
-from emorec.ui import fragments
+from emorec.ui import file_fragments, fragments
 from emorec.ui.page import list_downloads, recents
 from emorec.ui.page.analysis import BUSY, Analysis
 from emorec.ui.page.figures import Figures
@@ -157,7 +157,7 @@ def test_a_list_sends_only_what_has_changed(lists, monkeypatch):
     assert "50%" in listed and recent == table == gr.skip()
     waiting.state, waiting.result = batch.DONE, done(4).result
     recent, listed, *_, table, _, _ = lists.tick(ONE)
-    assert fragments.file_name("last.wav") in table and "4 of 4 done" in listed and recent == gr.skip()
+    assert file_fragments.file_name("last.wav") in table and "4 of 4 done" in listed and recent == gr.skip()
     other = SimpleNamespace(session_hash="b")  # another page has seen nothing yet
     service = lists.service
     service.batches["b"] = own

@@ -22,7 +22,7 @@ from emorec.inference.people import ALL, SPEAKER
 from emorec.inference.timeline import Timeline
 from emorec.models.checkpoint import Checkpoint
 from emorec.output import tables
-from emorec.ui.fragments import is_sound
+from emorec.ui.file_fragments import is_sound
 from emorec.ui.overview import parse_part
 
 MAX_PERSONS = 12  # in the list of persons: those who are seen longest

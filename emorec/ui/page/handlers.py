@@ -13,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 
 from emorec.errors import EmorecError
-from emorec.ui import fragments
+from emorec.ui import file_fragments, fragments
 from emorec.ui.api import user_errors
 from emorec.ui.jobs import validation
 from emorec.ui.jobs.job import Job, link_fetcher
@@ -58,7 +58,7 @@ class JobHandlers:
         return (
             Analysis(path=path, source=source),
             new_revision(),
-            fragments.player(path),
+            file_fragments.player(path),
             "",
             gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown of another recording
@@ -125,7 +125,7 @@ class JobHandlers:
         # A note about another checkpoint is done with; one about a wrong name stays beside the name.
         note = "" if (checkpoint or "").strip() == active else gr.skip()
         # In place of the player may be a sentence about another result, such as one that has nothing to play.
-        player = gr.skip() if analysis.path and analysis.path == before.path else fragments.player(analysis.path)
+        player = gr.skip() if analysis.path and analysis.path == before.path else file_fragments.player(analysis.path)
         waiting = fragments.progress("Waiting for a turn …")
         # Another recording has other persons, and is shown whole.
         person_and_part = (
@@ -190,7 +190,7 @@ class JobHandlers:
                 player = gr.skip()
                 if analysis.path != before.path:
                     service.files.add(session, analysis.path)
-                    player = fragments.player(analysis.path)
+                    player = file_fragments.player(analysis.path)
                 if analysis.problem:
                     gr.Warning(html.escape(analysis.problem))
                 yield analysis, revision, words, player
@@ -241,7 +241,7 @@ class JobHandlers:
             "",  # status
             gr.update(value=None, interactive=True),  # file
             *analyze_and_cancel,
-            fragments.player(None),
+            file_fragments.player(None),
             gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown
             PeopleEdits(),

@@ -15,7 +15,7 @@ from gradio.themes import Base
 from gradio.themes.utils import colors, sizes
 
 from emorec.analyzer import Analyzer
-from emorec.ui import api, fragments
+from emorec.ui import api, file_fragments, fragments
 from emorec.ui.page import (
     controls,
     current_timeline,
@@ -198,7 +198,7 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
                 cancel = gr.Button("Cancel", interactive=False, min_width=120, elem_id="cancel")
             status = controls.markup(elem_id="status")
         with gr.Column(elem_id="side") as side:
-            player = controls.markup(fragments.player(None), elem_id="player")
+            player = controls.markup(file_fragments.player(None), elem_id="player")
             controls.markup(fragments.PANEL_BUTTON, elem_id="panel-button")
             with gr.Column(elem_id="panel"):
                 choices = controls.choices()

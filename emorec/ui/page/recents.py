@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from emorec import files
-from emorec.ui import fragments
+from emorec.ui import file_fragments, fragments
 from emorec.ui.sessions.recents import Recent
 
 MAX_LISTED = 100  # more make the page slow
@@ -108,7 +108,7 @@ def list_html(found: Sequence[Recent]) -> str:
 
 
 def _line(each: Recent) -> str:
-    name, written = html.escape(files.shown(each.name)), fragments.file_name(each.name)
+    name, written = html.escape(files.shown(each.name)), file_fragments.file_name(each.name)
     length = fragments.clock(each.until)
     if each.until < each.duration - 0.5:
         length += f" of {fragments.clock(each.duration)}"

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from emorec.errors import EmorecError
-from emorec.ui import fragments
+from emorec.ui import file_fragments, fragments
 from emorec.ui.page import live, recents, stored_choices
 from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.handlers import JobHandlers, buttons
@@ -60,7 +60,7 @@ class RecentsHandlers:
                 job, analysis = found
                 service.watched[session] = found
                 analysis = self.jobs.present(job, analysis)
-                player = fragments.player(analysis.path) if analysis.path else gr.skip()
+                player = file_fragments.player(analysis.path) if analysis.path else gr.skip()
                 words = fragments.progress("Finding the analysis again …")
                 shown = analysis, new_revision(), player, words, *buttons(running=True)
                 break
@@ -174,7 +174,7 @@ class RecentsHandlers:
         return (
             opened,
             new_revision(),
-            fragments.player(recent.path) if there else NO_FILE,
+            file_fragments.player(recent.path) if there else NO_FILE,
             f'<div class="words" role="status" data-opened="{recent.id}-{time.time_ns()}">{words}</div>{notes}',
             edited,
             person,
@@ -221,7 +221,7 @@ def _shows_anything(analysis: Analysis) -> bool:
 
 def _emptied() -> tuple:
     """What changes on a page whose result was deleted."""
-    empty = fragments.player(None)
+    empty = file_fragments.player(None)
     person, kept = gr.update(choices=[ANYONE], value=ANYONE[1]), [gr.skip()] * len(stored_choices.NAMES)
     return Analysis(), new_revision(), empty, "", PeopleEdits(), person, "", PageMarkers(), None, *kept
 

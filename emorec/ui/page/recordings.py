@@ -13,7 +13,7 @@ from emorec import files
 from emorec.affect import DIMENSIONS
 from emorec.emotions import COLOURS, EMOJI, EMOTIONS
 from emorec.output.chart_data import signed
-from emorec.ui import fragments
+from emorec.ui import file_fragments, fragments
 from emorec.ui.page.figures import Figures
 from emorec.ui.sessions.batch import DONE, FAILED, WAITING, WORKING, Item
 
@@ -76,7 +76,7 @@ def list_html(items: Sequence[Item]) -> str:
 
 
 def _line(item: Item) -> str:
-    name, written, shown = html.escape(files.shown(item.name)), fragments.file_name(item.name), _state(item)
+    name, written, shown = html.escape(files.shown(item.name)), file_fragments.file_name(item.name), _state(item)
     if item.state == DONE:
         label = f'<button type="button" class="name" data-do="show {item.id}">{written}</button>'
     else:
@@ -168,7 +168,7 @@ def _row(item: Item, faces: bool, mixed: bool) -> str:
     cells += [html.escape(figures.how)] if mixed else []
     shades += [""] * (len(cells) - len(shades))
     shades[-1] = ' class="made"' if mixed else ""
-    button = f'<button type="button" data-do="show {item.id}">{fragments.file_name(item.name)}</button>'
+    button = f'<button type="button" data-do="show {item.id}">{file_fragments.file_name(item.name)}</button>'
     body = "".join(f"<td{shade}>{cell}</td>" for cell, shade in zip(cells, shades, strict=True))
     note = _small_note(TOO_LITTLE) if summary.too_little and summary.shares else ""
     note += _small_note("damaged") if figures.damage else ""
@@ -181,7 +181,7 @@ def _small_note(words: str) -> str:
 
 def _failed_row(item: Item, columns: int) -> str:
     """A recording without figures: its name, and across ``columns`` columns its problem."""
-    name, problem = fragments.file_name(item.name), html.escape(item.problem)
+    name, problem = file_fragments.file_name(item.name), html.escape(item.problem)
     return (
         f'<tr data-state="{FAILED}"><th scope="row"><span>{name}</span></th>'
         f'<td colspan="{columns}"><span>{problem}</span></td></tr>'

@@ -30,9 +30,9 @@ ON_ERROR = re.compile(r'onerror="([^"]*)"')
 def attribute_scripts() -> list[str]:
     """The scripts in attributes of the page's own HTML."""
     # Imported late: it imports the chart library, and wrong settings are reported before that.
-    from emorec.ui import fragments
+    from emorec.ui import file_fragments
 
-    return [html.unescape(script) for script in ON_ERROR.findall(fragments.player("x.mp4"))]
+    return [html.unescape(script) for script in ON_ERROR.findall(file_fragments.player("x.mp4"))]
 
 
 def hash_source(script: bytes) -> str:
