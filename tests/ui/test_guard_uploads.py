@@ -99,7 +99,7 @@ def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client):
 
 
 def test_an_upload_that_stalls_is_aborted(served, client, monkeypatch):
-    monkeypatch.setattr(served.guard.uploads, "stall_timeout", 0.5)
+    monkeypatch.setattr(uploads, "STALL_TIMEOUT", 0.5)
     with begun(served) as connection:
         answer = b"".join(iter(lambda: connection.recv(4000), b""))
         assert answer.startswith(b"HTTP/1.1 408") and b"stopped arriving" in answer
