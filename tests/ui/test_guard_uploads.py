@@ -187,7 +187,7 @@ def test_an_upload_does_not_begin_while_unfinished_files_are_removed():
         pool.submit(asyncio.run, run()).result()
 
 
-def test_temporary_files_lie_in_the_servers_folder_and_go(served, tmp_path):
+def test_temporary_files_lie_in_the_servers_folder_and_go(served):
     with tempfile.NamedTemporaryFile(delete=False) as made:
         assert Path(made.name).parent == served.temp_dir.temporary
         assert os.environ["TMPDIR"] == str(served.temp_dir.temporary)
