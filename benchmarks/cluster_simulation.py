@@ -21,6 +21,7 @@ HOUR = 3600.0
 # A mix of lengths: shares of the items, the median (s) and the spread (of the logarithm) of each kind.
 MIX = ((0.55, 90.0, 0.9), (0.30, 900.0, 0.7), (0.15, 3600.0, 0.5))
 LONGEST = 6 * HOUR
+AHEAD = 2  # items in work for each core
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +77,10 @@ def pieces(length: float, costs: Costs) -> list[float]:
     return [first] + [first + costs.rate * min(costs.lead, part * number) for number in range(1, count)]
 
 
-def simulate(media: Sequence[float], slots: int, costs: Costs, ahead: int = 2) -> Simulated:
+def simulate(media: Sequence[float], slots: int, costs: Costs) -> Simulated:
     """Run items of the given lengths (s), in their order, on so many cores.
 
-    As in the batch, ``ahead`` items for each core are started at once, by the driver one after the other. The parts of
+    As in the batch, AHEAD items for each core are started at once, by the driver one after the other. The parts of
     an item are started when its first task has ended, and joined when the last part has.
     """
     free = [costs.worker] * slots
@@ -95,7 +96,7 @@ def simulate(media: Sequence[float], slots: int, costs: Costs, ahead: int = 2) -
 
     def refill(now: float) -> None:
         nonlocal driver, active, started
-        while waiting and active < ahead * slots:
+        while waiting and active < AHEAD * slots:
             parts = pieces(waiting.popleft(), costs)
             driver = max(driver, now) + costs.driver
             active, item = active + 1, started

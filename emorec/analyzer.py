@@ -14,8 +14,7 @@ from emorec import image as pictures
 from emorec.errors import EmorecError
 from emorec.extraction import people_file, pipeline, sources
 from emorec.extraction.features import Features
-from emorec.extraction.modalities import MODALITIES, checked_modalities
-from emorec.extraction.options import Settings
+from emorec.extraction.options import MODALITIES, Settings, checked_modalities
 from emorec.extraction.people_file import PeopleLike
 from emorec.extraction.sources import MediaLike
 from emorec.face import detection

@@ -117,6 +117,15 @@ def chromium():
         running.close()
 
 
+@pytest.fixture
+def page(chromium, page_server):
+    """The running page, opened by a new visitor."""
+    from support.pages import visiting
+
+    with visiting(chromium, page_server) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def page_folder(tmp_path_factory):
     """Where the running page has its log, the ``uploads`` and the count of what it ``opened``."""
@@ -157,8 +166,16 @@ def recording(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def model():
+    """A checkpoint of tiny untrained networks: for what does not depend on what they say."""
+    from support import factories
+
+    return factories.checkpoint()
+
+
+@pytest.fixture(scope="module")
 def analyzer():
-    """An engine over tiny untrained networks, without a detector: for what does not depend on what they say."""
+    """An engine over tiny untrained networks, without a detector."""
     from emorec.analyzer import Analyzer
     from support import factories
 

@@ -221,11 +221,9 @@ def interval(drawn: np.ndarray) -> list[float]:
     return [float(bound) for bound in np.percentile(drawn, (2.5, 97.5))]
 
 
-def recall_by_people(
-    right: np.ndarray, truth: np.ndarray, people: np.ndarray, draws: int = 1000
-) -> tuple[float, float, float]:
+def recall_by_people(right: np.ndarray, truth: np.ndarray, people: np.ndarray) -> tuple[float, float, float]:
     """The 95 % interval (low, high) and the standard deviation of ``resampled_recall``."""
-    recalls = resampled_recall(right, truth, people, draws)
+    recalls = resampled_recall(right, truth, people)
     low, high = interval(recalls)
     return low, high, float(recalls.std())
 

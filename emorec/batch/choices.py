@@ -16,7 +16,6 @@ from emorec.errors import EmorecError
 from emorec.extraction import options as extraction
 from emorec.extraction import people_file
 from emorec.extraction.channels import SPLIT
-from emorec.extraction.modalities import MODALITIES, checked_modalities
 from emorec.inference import baseline_choice, people, prior
 from emorec.inference import options as inference
 from emorec.output import formats as output_formats
@@ -94,7 +93,7 @@ def build(
     baseline = baseline_choice.resolve(inferring.get("baseline", baseline_choice.DEFAULT))
     if baseline.known is not None:
         inferring["baseline"] = baseline  # with the content of the file as it is now
-    used = checked_modalities(MODALITIES, inferring.get("fusion", "late"))
+    used = extraction.checked_modalities(extraction.MODALITIES, inferring.get("fusion", "late"))
     settings = extraction.Settings(faces="face" in used, voices="voice" in used, **extracting)
     extraction.check(settings)
     inferring["person"] = person

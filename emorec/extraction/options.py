@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -13,9 +14,14 @@ import numpy as np
 from emorec.errors import EmorecError
 from emorec.media.selection import Selection
 
+MODALITIES = ("face", "voice")
 CHANNELS = ("left", "right", "mix", "split")
 ROTATIONS = (0, 90, 180, 270)  # degrees
 INSTANT = 1e-6  # seconds; less than the time between two samples of sound
+
+NO_MODALITY = "The modality {name!r} does not exist; choose from face and voice."
+NO_MODALITIES = "There is no modality to use; choose face, voice or both."
+MODALITY_MISSING = "The fusion {name!r} needs the modality {name}; add it, or choose another fusion."
 
 CLOCK = re.compile(r"(?:(?:(\d+):([0-5]?\d)|(\d+)):)?(\d+(?:[.,]\d*)?|[.,]\d+)")
 
@@ -127,6 +133,21 @@ def start_after_end_error(
     if damaged:
         long = f"it is damaged or cut off {f'after {duration:.1f} s' if duration else 'before that'}"
     return EmorecError(f"{name} has nothing from {settings.start:g} s on, {long}; choose an earlier start.")
+
+
+def checked_modalities(modalities: Iterable[str], fusion: str) -> tuple[str, ...]:
+    """The modalities to decode. Raises EmorecError for unknown ones and for a fusion that needs another."""
+    if not isinstance(modalities, Iterable):
+        raise EmorecError(NO_MODALITY.format(name=modalities))
+    given = (modalities,) if isinstance(modalities, str) else tuple(modalities)
+    for name in given:
+        if name not in MODALITIES:
+            raise EmorecError(NO_MODALITY.format(name=name))
+    if not given:
+        raise EmorecError(NO_MODALITIES)
+    if fusion in MODALITIES and fusion not in given:
+        raise EmorecError(MODALITY_MISSING.format(name=fusion))
+    return ("voice",) if fusion == "voice" else given
 
 
 def seconds(text: str) -> float:

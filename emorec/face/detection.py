@@ -79,8 +79,8 @@ class YuNet:
 
     @staticmethod
     def _run_onnxruntime(network: yunet.Session, image: np.ndarray) -> np.ndarray:
-        planes = np.ascontiguousarray(_planes(image)[:, ::-1])  # YuNet takes blue first
-        return yunet.detect(network, planes, SCORE_THRESHOLD, NMS_THRESHOLD)
+        blue_first = np.ascontiguousarray(planes(image)[:, ::-1])  # as YuNet takes it
+        return yunet.detect(network, blue_first, SCORE_THRESHOLD, NMS_THRESHOLD)
 
     def _run_opencv(self, image: np.ndarray) -> np.ndarray:
         # On images of a few rows or columns OpenCV reads memory outside the image.
@@ -108,7 +108,7 @@ class BundledDetector:
     def detect(self, image: np.ndarray, side: int | None = None) -> list[Face]:
         """See ``Detector.detect``."""
         small, scale = _shrink(image, side or self._side)
-        rows = detector_runtime.detect(self._network, _planes(small), SCORE_THRESHOLD, NMS_THRESHOLD)
+        rows = detector_runtime.detect(self._network, planes(small), SCORE_THRESHOLD, NMS_THRESHOLD)
         return [Face(row[:4] / scale, row[4:14].reshape(5, 2) / scale, float(row[14])) for row in rows]
 
 
@@ -128,13 +128,13 @@ def enlarge_small(image: np.ndarray) -> np.ndarray:
     return image if scale <= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
 
 
-def _planes(image: np.ndarray) -> np.ndarray:
+def planes(image: np.ndarray) -> np.ndarray:
     """Red, green and blue of an image uint8 (H, W, 3) as float32 (1, 3, H', W'), black up to multiples of MULTIPLE."""
     height, width = image.shape[:2]
-    planes = np.zeros((1, 3, height + -height % MULTIPLE, width + -width % MULTIPLE), np.float32)
-    for plane, colour in zip(planes[0], cv2.split(image), strict=True):
+    filled = np.zeros((1, 3, height + -height % MULTIPLE, width + -width % MULTIPLE), np.float32)
+    for plane, colour in zip(filled[0], cv2.split(image), strict=True):
         plane[:height, :width] = colour
-    return planes
+    return filled
 
 
 def _shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

@@ -8,7 +8,7 @@ import onnxruntime
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from emorec.face.detector_net import CHANNELS, MAX_LOG_SIZE, STRIDES, DetectorConfig, layers, maps, shapes
+from emorec.face.detector_net import CHANNELS, MAX_LOG_SIZE, STRIDES, layers, maps, shapes
 
 
 def load(file: Path) -> onnxruntime.InferenceSession:
@@ -20,18 +20,18 @@ def load(file: Path) -> onnxruntime.InferenceSession:
         weights = load_file(file)
     except SafetensorError as error:
         raise ValueError(f"{file} is no safetensors file") from error
-    if {name: value.shape for name, value in weights.items()} != shapes(layers(DetectorConfig())):
+    if {name: value.shape for name, value in weights.items()} != shapes(layers()):
         raise ValueError(f"{file} does not hold the weights of the face detector")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # extraction has its own threads
     return onnxruntime.InferenceSession(graph(weights), options, providers=["CPUExecutionProvider"])
 
 
-def graph(weights: dict[str, np.ndarray], config: DetectorConfig | None = None) -> bytes:
+def graph(weights: dict[str, np.ndarray]) -> bytes:
     """The network with its folded weights as an ONNX model that takes "picture" (1, 3, H, W) float32, 0 to 255."""
     import onnx  # a fifth of a second, only when a detector is loaded
 
-    operations = _Nodes(onnx, layers(config or DetectorConfig()))
+    operations = _Nodes(onnx, layers())
     outputs = maps(operations, "picture")
     helper, floats = onnx.helper, onnx.TensorProto.FLOAT
     described = helper.make_graph(

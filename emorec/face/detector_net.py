@@ -16,15 +16,9 @@ STRIDES = (8, 16, 32)  # pixels between the cells of the three output maps
 MULTIPLE = STRIDES[-1]  # the height and width of an input picture are multiples of this (pixels)
 LANDMARKS = 5
 CHANNELS = 1 + 4 + 2 * LANDMARKS  # of each output map: logit, box, landmarks
+WIDTHS = (16, 32, 32, 64, 80)  # channels of the five stages, at strides 2, 4, 8, 16 and 32
+PYRAMID = 48  # channels of the pyramid that joins the last three stages
 MAX_LOG_SIZE = 5.0  # natural logarithm of a box's side in strides, at most; keeps an untrained network finite
-
-
-@dataclass(frozen=True, kw_only=True)
-class DetectorConfig:
-    """Widths (channels) of the five stages at strides 2, 4, 8, 16 and 32, and of the pyramid that joins the last."""
-
-    widths: tuple[int, ...] = (16, 32, 32, 64, 80)
-    pyramid: int = 48
 
 
 @dataclass(frozen=True)
@@ -57,10 +51,9 @@ class Operations(Protocol):
         """A map twice as high and wide, values repeated."""
 
 
-def layers(config: DetectorConfig) -> dict[str, Layer]:
+def layers() -> dict[str, Layer]:
     """Every convolution of the network by name, in the order of the data."""
-    half, quarter, eighth, sixteenth, last = config.widths
-    wide = config.pyramid
+    half, quarter, eighth, sixteenth, last = WIDTHS
     found = {
         "stem": Layer(3, half, stride=2),
         "quarter": Layer(half, quarter, stride=2),
@@ -75,12 +68,12 @@ def layers(config: DetectorConfig) -> dict[str, Layer]:
         "last.second": Layer(last, last, kernel=1, relu=False),
     }
     for stride, width in zip(STRIDES, (eighth, sixteenth, last), strict=True):
-        found[f"pyramid.{stride}"] = Layer(width, wide, kernel=1, relu=False)
+        found[f"pyramid.{stride}"] = Layer(width, PYRAMID, kernel=1, relu=False)
         # Faces that fill the picture reach far beyond their middle, where the last map finds them.
         kernel = 5 if stride == STRIDES[-1] else 3
-        found[f"join.{stride}"] = Layer(wide, wide, kernel=kernel, depthwise=True, relu=False)
-        found[f"join.{stride}.mix"] = Layer(wide, wide, kernel=1)
-        found[f"read.{stride}"] = Layer(wide, CHANNELS, relu=False)
+        found[f"join.{stride}"] = Layer(PYRAMID, PYRAMID, kernel=kernel, depthwise=True, relu=False)
+        found[f"join.{stride}.mix"] = Layer(PYRAMID, PYRAMID, kernel=1)
+        found[f"read.{stride}"] = Layer(PYRAMID, CHANNELS, relu=False)
     return found
 
 
@@ -115,10 +108,9 @@ def maps(operations: Operations, picture: Any) -> tuple[Any, Any, Any]:
 class DetectorNet(nn.Module):
     """The network for training: every convolution but the last ones is followed by batch normalisation."""
 
-    def __init__(self, config: DetectorConfig | None = None):
+    def __init__(self):
         super().__init__()
-        self.config = config or DetectorConfig()
-        self.layers = layers(self.config)
+        self.layers = layers()
         self.convolutions = nn.ModuleDict({_key(name): _module(layer, name) for name, layer in self.layers.items()})
         for stride in STRIDES:
             read: Any = self.convolutions[_key(f"read.{stride}")]

@@ -58,11 +58,11 @@ def _emotion_in_words(emotion: str, confidence: float, sure: bool) -> str:
     return text if sure else f"unsure ({text})"
 
 
-def in_words(probabilities: np.ndarray, max_emotions: int = TOP_EMOTIONS) -> str:
+def in_words(probabilities: np.ndarray) -> str:
     """The most likely emotions of probabilities (7,): "happy 83%, neutral 12%"; a dash if they are NaN."""
     if np.isnan(probabilities[0]):
         return "–"
-    likeliest = np.argsort(-probabilities, kind="stable")[:max_emotions]
+    likeliest = np.argsort(-probabilities, kind="stable")[:TOP_EMOTIONS]
     return ", ".join(
         f"{EMOTIONS[index]} {probabilities[index]:.0%}"
         for index in likeliest

@@ -17,10 +17,10 @@ HEIGHT = 24  # px of each bar
 Bar = tuple[str, float, float | None, float | None]
 
 
-def group_chart(bars: Sequence[Bar], ink: str = GREY) -> alt.LayerChart:
+def group_chart(bars: Sequence[Bar]) -> alt.LayerChart:
     """A chart of the bars of emotions and "unsure" (shares from 0 to 1), with a transparent background.
 
-    It is as wide as its place in the page. ``ink`` is the colour of text.
+    It is as wide as its place in the page.
     """
     order = [*EMOTIONS, "unsure"]
     rows = [
@@ -28,7 +28,7 @@ def group_chart(bars: Sequence[Bar], ink: str = GREY) -> alt.LayerChart:
     ]
     names = [row["measure"] for row in rows]
     y = alt.Y("measure:N", sort=names, title=None)
-    axis = alt.Axis(format="%", title="share of the time with evidence", titleColor=ink)
+    axis = alt.Axis(format="%", title="share of the time with evidence", titleColor=GREY)
     base: Any = alt.Chart(alt.Data(values=rows))
     shades = alt.Scale(domain=names, range=[COLOURS.get(name, UNSURE) for name in names])
     drawn = base.mark_bar(opacity=0.8).encode(
@@ -44,7 +44,7 @@ def group_chart(bars: Sequence[Bar], ink: str = GREY) -> alt.LayerChart:
     )
     intervals = (
         base.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=2, color=ink)
+        .mark_rule(strokeWidth=2, color=GREY)
         .encode(x=alt.X("low:Q"), x2="high:Q", y=y)
     )
     words = "; ".join(f"{row['measure']} {row['mean']:.0%}" for row in rows)
@@ -57,5 +57,5 @@ def group_chart(bars: Sequence[Bar], ink: str = GREY) -> alt.LayerChart:
         .configure(aria=False)
         .configure_mark(aria=False)
         .configure_view(stroke=None)
-        .configure_axis(labelColor=ink, tickColor=ink, domainColor=ink, labelFontSize=12, grid=False)
+        .configure_axis(labelColor=GREY, tickColor=GREY, domainColor=GREY, labelFontSize=12, grid=False)
     )

@@ -36,11 +36,6 @@ emorec.analyze_batch(media, out, model, "cpu", show, workers=int(workers))
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return batches.small_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
 def media(tmp_path_factory):
     return batches.recordings(tmp_path_factory.mktemp("batch") / "media", FILES)
 

@@ -21,18 +21,7 @@ from emorec.errors import EmorecError
 from emorec.extraction import people_file
 from emorec.inference import baseline_choice
 from emorec.output import tables
-from support import batches, deadly, factories, result_folders
-from support.make_media import Audio, record
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return batches.small_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    return record(tmp_path_factory.mktemp("media") / "sound.m4a", None, Audio(duration=1.0))
+from support import deadly, factories, result_folders
 
 
 @pytest.fixture

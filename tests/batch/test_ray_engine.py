@@ -28,18 +28,8 @@ LENGTH = 13.0  # seconds of a part
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return batches.small_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
 def made(model):
     return batch_choices.build({}, {}, model=str(model), device="cpu", threads=1)[0]
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    return record(tmp_path_factory.mktemp("media") / "sound.m4a", None, Audio(duration=1.0))
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ FILES, ENOUGH = 20, 4
 MARK = "EMOREC_TEST_MARK"  # in the environment of the command and of everything that it starts
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return batches.small_model(tmp_path_factory.mktemp("model"))
-
-
 def alive(mark):
     """The numbers of all processes that were started with this mark."""
     found = []

@@ -74,7 +74,7 @@ def test_a_batch_goes_on_when_nobody_reads_what_it_prints(batch, tmp_path):
     assert sorted(statuses) == ["done", "done", "failed", "failed"]
 
 
-def test_a_failure_on_a_terminal_that_is_gone_ends_nothing(monkeypatch):
+def test_a_failure_on_a_terminal_that_is_gone_ends_nothing():
     def gone(*_, **__):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 

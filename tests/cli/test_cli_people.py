@@ -9,29 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emorec import analyzer, cli
+from emorec import cli
 from emorec.extraction import people_changes
-from support import factories, two_people
 from support.make_media import Audio, record
 
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    return two_people.record(tmp_path_factory.mktemp("media") / "two.mkv")
-
-
-@pytest.fixture(autouse=True)
-def untrained(monkeypatch, tmp_path, cache):
-    """Untrained networks for emotions, the bundled ones for faces; the recording is only extracted once."""
-    tiny = analyzer.Analyzer(factories.checkpoint(), None)
-    monkeypatch.setattr(analyzer, "load", lambda *_: tiny)
-    monkeypatch.setenv("EMOREC_CACHE", cache)
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("untrained")
 
 
 def analyze(*arguments):

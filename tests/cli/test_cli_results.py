@@ -197,7 +197,7 @@ def test_a_format_that_cannot_be_written_does_not_cost_the_others(media, tmp_pat
 
 
 def test_a_reason_that_keeps_every_file_from_being_written_is_told_twice_and_not_a_dozen_times(
-    media, tmp_path, capsys, monkeypatch
+    media, capsys, monkeypatch
 ):
     written = files.write
 

@@ -28,11 +28,6 @@ DAMAGED = re.compile(r"The video is damaged at [34]\.\d s; ")
 
 
 @pytest.fixture(scope="module")
-def model():
-    return factories.checkpoint()
-
-
-@pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     path = tmp_path_factory.mktemp("media") / "long.wav"
     return record(path, audio=Audio(duration=LONG, tones=((1.0, 40.0),), codec="pcm_s16le", rate=16_000))

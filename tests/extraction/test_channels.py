@@ -10,7 +10,6 @@ from emorec.extraction.options import Settings
 from emorec.extraction.people import LEFT_VOICE, RIGHT_VOICE, People, Person
 from emorec.media import sandbox, streams
 from emorec.media.selection import Selection
-from support import factories
 from support.make_tracks import RATE, record_tracks, speech, tone
 from support.one_face import OneFace, last
 
@@ -26,11 +25,6 @@ def call(seconds=SECONDS, leak=0.0):
     left[len(voice) // 2 :] = 0
     right[: len(voice) // 2] = 0
     return np.stack([left + leak * right, right + leak * left]).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return factories.checkpoint()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from emorec.inference import coverage
 from emorec.inference.timeline import infer
 from emorec.media import streams
 from emorec.media.passes import ShownUntil
-from support import factories, make_media
+from support import make_media
 from support.make_media import Audio, Video, record
 from support.paths import ROOT
 
@@ -33,11 +33,6 @@ class OneFace:
         height, width = image.shape[:2]
         box = np.array([width / 4, height / 4, width / 2, height / 2], np.float32)
         return [Face(box, box[:2] + FRAMING * box[2:], 0.95)]
-
-
-@pytest.fixture(scope="module")
-def model():
-    return factories.checkpoint()
 
 
 @pytest.fixture()

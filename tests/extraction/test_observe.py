@@ -25,11 +25,6 @@ LONG = 50.0  # seconds; more than two segments
 
 
 @pytest.fixture(scope="module")
-def model():
-    return factories.checkpoint()
-
-
-@pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     video = Video(duration=LONG, rate=10, size=(96, 64))
     audio = Audio(duration=LONG, tones=((1.0, 2.0), (22.0, 30.0), (40.0, 49.0)), codec="pcm_s16le", rate=16_000)
@@ -225,7 +220,7 @@ def test_a_copy_under_another_name_is_the_same_recording(recording, model, fille
 
 
 @pytest.mark.parametrize("another", ["weights", "detector", "rate"])
-def test_other_weights_or_settings_observe_anew(recording, model, tmp_path, another):
+def test_other_weights_or_settings_observe_anew(recording, model, another):
     usual = storing.key_of(recording, model, OneFace(), pipeline.Settings())
     detector = OneFace()
     if another == "detector":

@@ -36,11 +36,6 @@ def short_lead_in():
         yield
 
 
-@pytest.fixture(scope="module")
-def model():
-    return factories.checkpoint()
-
-
 def extracted(media, model, detector, folder, settings=None, length=LENGTH, expected=3):
     """The features of one run and those of as many parts as are expected, each stored in a folder of its own."""
     whole = last(pipeline.extract(media, model, detector, settings, cache=folder / "whole"))

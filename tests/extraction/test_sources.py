@@ -10,18 +10,12 @@ import torch
 from emorec.errors import EmorecError
 from emorec.extraction import arrays, pipeline, sources
 from emorec.extraction.options import Settings
-from support import factories
 from support.make_media import Audio, Video, draw, record
 from support.one_face import OneFace, last
 
 RATE = 16_000
 SECONDS = 7.0
 WAVE = Audio(duration=SECONDS, codec="pcm_s16le", rate=RATE, tones=((1.0, 2.0), (4.0, 6.5))).samples()
-
-
-@pytest.fixture(scope="module")
-def model():
-    return factories.checkpoint()
 
 
 def drawn(seconds=SECONDS, rate=10):

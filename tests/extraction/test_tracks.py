@@ -20,11 +20,6 @@ PART = Settings(start=12.3, end=33.7)
 
 
 @pytest.fixture(scope="module")
-def model():
-    return factories.checkpoint()
-
-
-@pytest.fixture(scope="module")
 def long(tmp_path_factory):
     path = tmp_path_factory.mktemp("long") / "long.mkv"
     video = Video(duration=LONG, rate=10, size=(96, 64))

@@ -236,7 +236,7 @@ def test_a_face_that_fills_the_picture_is_found(portrait, bundled):
     assert found.box[2] > 190
 
 
-def test_the_file_decides_which_detector_runs(tmp_path):
+def test_the_file_decides_which_detector_runs():
     assert isinstance(detector(None), BundledDetector) and isinstance(detector(BUNDLED), BundledDetector)
     if FACE_MODEL.exists():
         assert isinstance(detector(FACE_MODEL), YuNet)
@@ -334,15 +334,6 @@ def test_onnxruntime_finds_the_very_faces_that_opencv_finds(picture, yunet, by_o
         assert one.score == pytest.approx(other.score, abs=1e-4)
         assert one.box == pytest.approx(other.box, abs=0.01)
         assert one.landmarks == pytest.approx(other.landmarks, abs=0.01)
-
-
-def test_of_faces_that_overlap_the_best_is_kept():
-    rows = np.zeros((4, 15), np.float32)
-    rows[:, :4] = [(10, 10, 20, 20), (12, 10, 20, 20), (26, 10, 20, 20), (10, 10.4, 20.9, 20)]
-    rows[:, 14] = [0.9, 0.8, 0.7, 0.65]
-    boxes = rows[:, :4].astype(np.int32)
-    assert rows[network.suppress_overlaps(boxes, 0.3), 14] == pytest.approx([0.9, 0.7])
-    assert len(network.suppress_overlaps(boxes[:0], 0.3)) == 0
 
 
 def test_what_is_no_detector_is_one_sentence(tmp_path):

@@ -219,7 +219,7 @@ def test_nobody_pushes_without_a_token(hub, folder):
     assert head(hub) == {"README.md": b""}
 
 
-def test_private_is_private_and_never_public_by_mistake(logged_in, folder, monkeypatch):
+def test_private_is_private_and_never_public_by_mistake(logged_in, folder):
     push.push(folder, REPO, private=True)
     assert logged_in.repos[REPO].private
     logged_in.repos[REPO].private = False
@@ -273,7 +273,7 @@ def test_info_prints_repo_commit_sha256_and_accuracy(hub, folder, capsys):
         assert expected in printed, expected
 
 
-def test_a_model_of_another_format_is_refused_before_use(logged_in, folder, monkeypatch):
+def test_a_model_of_another_format_is_refused_before_use(logged_in, folder):
     config = json.loads((folder / "config.json").read_text())
     for key, value, expected in (
         ("format_version", 99, "format version 99"),

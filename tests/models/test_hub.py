@@ -151,7 +151,7 @@ def test_a_model_that_trickles_is_given_up(model):
         get("v1", patience=SHORT)
 
 
-def test_a_full_disk_is_said(model, home, monkeypatch):
+def test_a_full_disk_is_said(model, home):
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", made(home)], capture_output=True)
     if mounted.returncode:
         pytest.skip("needs to mount a small disk, which takes root")

@@ -18,14 +18,10 @@ from emorec.emotions import BY_VALENCE, COLOURS, EMOTIONS
 from emorec.errors import EmorecError
 from emorec.output import chart_data, chart_hatch, chart_tooltips, charts
 from support import factories
+from support.factories import sure
 
 LAYERS = ("tracks", "areas", "strokes", "evidence", "columns")
 WITHOUT_STROKES = tuple(name for name in LAYERS if name != "strokes")  # of the charts of lines
-
-
-def sure(emotion):
-    """Probabilities (7,) of a window that is nearly certain."""
-    return np.where(np.array(EMOTIONS) == emotion, 0.94, 0.01)
 
 
 def unsure():
@@ -134,7 +130,7 @@ def test_a_row_that_leans_on_its_neighbours_is_hatched():
 
 
 @pytest.mark.parametrize("style", ["lines", "valence_arousal"])
-def test_lines_are_dotted_where_they_are_unsure(style, tmp_path):
+def test_lines_are_dotted_where_they_are_unsure(style):
     timeline = factories.timeline([sure("fear"), unsure(), sure("fear")])
     drawn_chart, data = spec(timeline, style=style)
     certain = {point["time"]: point["certainty"] for point in data["areas"]}

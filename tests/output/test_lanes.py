@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from emorec.emotions import EMOTIONS
 from emorec.output import charts, lane_data
 from support import factories
 
@@ -23,7 +22,7 @@ def of_all(*rows, **facts):
 
 
 def sure(emotion, count=4):
-    return np.tile(np.where(np.array(EMOTIONS) == emotion, 0.94, 0.01), (count, 1))
+    return np.tile(factories.sure(emotion), (count, 1))
 
 
 def data(timeline, **how):

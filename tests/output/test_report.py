@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from emorec.analyzer import Analyzer
-from emorec.emotions import EMOTIONS
 from emorec.extraction import thumbnails
 from emorec.face import detection
 from emorec.face.thumbnail import BLOCKS, SIDE
@@ -21,6 +20,7 @@ from emorec.output.lane_data import MAX_LANES
 from emorec.output.portraits import NOBODY, Portraits, highlighted_person
 from emorec.ui.page.downloads import HIDDEN, write_download
 from support import factories, two_people
+from support.factories import sure
 
 PAPER = 680  # CSS pixels of A4 between its margins of 15 mm
 PAPER_HEIGHT = 1009
@@ -173,10 +173,6 @@ def test_lanes_are_inferred_only_for_those_who_are_drawn():
     for people in (lanes, whole.people):
         text = report.html_text(timeline, people=people)
         assert text.count('<div class="lane">') == MAX_LANES and "2 more persons are not drawn" in text
-
-
-def sure(emotion):
-    return np.where(np.array(EMOTIONS) == emotion, 0.94, 0.01)
 
 
 def test_a_highlight_is_about_the_one_who_shows_its_emotion_most():

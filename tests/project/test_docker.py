@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from support.make_media import Audio, Video, record
+from support.page_process import free_port
 from support.paths import ROOT
 
 USER = 1000
@@ -209,12 +210,6 @@ def held(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def listens(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", int(port))) == 0
@@ -222,7 +217,7 @@ def listens(port):
 
 def test_the_image_starts_and_tells_that_it_is_well(image, tmp_path):
     """The start command and the health check, word for word but for the port, which may be taken here."""
-    port = free_port()
+    port = str(free_port())
     image.environment |= {"GRADIO_SERVER_PORT": port, "HF_HUB_OFFLINE": "1"}
     start = json.loads(said("CMD")[0])
     check = json.loads(said("HEALTHCHECK")[0].partition("CMD")[2].replace(f":{PORT}/", f":{port}/"))

@@ -17,20 +17,12 @@ from emorec.live.sound import Blocks
 from emorec.live.times import Times
 from emorec.media.resample import Resampler
 from support import factories
+from support.clock import Clock
 from support.make_media import Audio, draw
 from support.one_face import OneFace, last
 
 RATE = 16_000
 TOLERANCE = 0.02  # share of the largest value; sums in another order, rounded to half precision
-
-
-class Clock:
-    """Seconds that pass only when the test says so."""
-
-    time = 100.0
-
-    def __call__(self):
-        return self.time
 
 
 class Stuck(OneFace):
@@ -53,11 +45,6 @@ def detector(monkeypatch):
     used = [OneFace()]
     monkeypatch.setattr(module.detection, "detector", lambda file: used[0])
     return used
-
-
-@pytest.fixture(scope="module")
-def analyzer():
-    return Analyzer(factories.checkpoint(), None)
 
 
 def picture(time):
@@ -97,7 +84,7 @@ def test_the_features_are_those_of_the_same_recording(analyzer, detector):
 
 def test_late_pictures_are_dropped_and_the_delay_is_measured(analyzer, detector):
     detector[0] = slow = Stuck()
-    clock = Clock()
+    clock = Clock(100.0)
     with Live(analyzer, clock=clock) as live:
         assert live.delay is None and not math.isnan(live.reading().confidence)
         live.add_picture(plain(0), 0.0)
@@ -105,7 +92,7 @@ def test_late_pictures_are_dropped_and_the_delay_is_measured(analyzer, detector)
         for number in range(1, 51):  # ten seconds of pictures meanwhile
             live.add_picture(plain(number), number / 5)
             live.add_picture(plain(200), number / 5 + 0.01)  # in the same bin: not wanted
-        clock.time += 10.5
+        clock.now += 10.5
         assert (live.judged, live.dropped) == (0, 49)
         slow.go.set()
         live.close()
@@ -197,12 +184,12 @@ def test_a_segment_without_a_face_keeps_nothing_of_the_one_before(analyzer, dete
 
 
 def test_a_long_pause_is_left_out(analyzer, detector):
-    clock = Clock()
+    clock = Clock(100.0)
     with Live(analyzer, clock=clock) as live:
         live.add_picture(plain(1), 0.0, wait=True)
         live.add_picture(plain(1), 5000.0, wait=True)
         live.add_sound(np.zeros(RATE, np.float32), RATE, 5000.0)
-        clock.time += 5001.0
+        clock.now += 5001.0
         features = live.save()
     assert features.duration == 2.0 and live.newest == 5000.0 and live.delay == 1.0
 
@@ -266,11 +253,11 @@ def test_what_was_before_the_beginning_is_left_out_and_counted(analyzer, detecto
 @pytest.mark.parametrize("stall", [(0.0, 0.0), (2.0, 5.0)], ids=["none", "3 s"])
 def test_sound_that_was_recorded_while_a_program_stalled_is_not_lost(stall, analyzer, detector):
     """All of it comes at the end of the stall, in blocks without a time."""
-    clock, tones = Clock(), ((0.2, 1.0), (2.5, 3.2), (4.1, 4.8), (6.0, 8.0))
+    clock, tones = Clock(100.0), ((0.2, 1.0), (2.5, 3.2), (4.1, 4.8), (6.0, 8.0))
     samples = Audio(duration=9.0, rate=RATE, tones=tones).samples()
     with Live(analyzer, clock=clock) as live:
         for end in range(1, 91):
-            clock.time = 100.0 + (stall[1] if stall[0] < end / 10 <= stall[1] else end / 10)
+            clock.now = 100.0 + (stall[1] if stall[0] < end / 10 <= stall[1] else end / 10)
             live.add_sound(samples[(end - 1) * RATE // 10 : end * RATE // 10], RATE, wait=True)
         features = live.save()
     arrays = features.arrays
@@ -281,15 +268,15 @@ def test_sound_that_was_recorded_while_a_program_stalled_is_not_lost(stall, anal
 
 def test_sound_without_times_follows_the_clock_if_it_differs_for_long(analyzer, detector):
     """A microphone is unplugged for ten seconds; and one gives more sound than there is time."""
-    clock = Clock()
+    clock = Clock(100.0)
     block = np.tile(np.float32([0.1, -0.1]), RATE // 20)
     with Live(analyzer, clock=clock) as live:
         for tenth in [*range(1, 21), *range(121, 141)]:
-            clock.time = 100.0 + tenth / 10
+            clock.now = 100.0 + tenth / 10
             live.add_sound(block, RATE, wait=True)
         assert live._blocks._end == pytest.approx(14.0 * RATE, abs=2)
         for number in range(50):
-            clock.time += 0.05 if number < 30 else 0.1
+            clock.now += 0.05 if number < 30 else 0.1
             live.add_sound(block, RATE, wait=True)
         features = live.save()
     assert features.duration == pytest.approx(17.5, abs=0.3)
@@ -356,19 +343,19 @@ def test_sound_follows_the_clock_if_its_own_drifts(drift):
 
 def test_sound_is_not_held_for_long(analyzer, detector):
     """Not once it is asked for, not if more comes at its pace or with a time, and no more than a minute of it."""
-    clock, block = Clock(), np.zeros(2 * RATE, np.float32)
+    clock, block = Clock(100.0), np.zeros(2 * RATE, np.float32)
     with Live(analyzer, clock=clock) as live:
         offered = []
         live._voices.offer = lambda begin, mono, wait=False: offered.append(begin / RATE)
         for now in (2.0, 12.0):
-            clock.time = 100.0 + now
+            clock.now = 100.0 + now
             live.add_sound(block, RATE)
         live.reading()
         assert offered == [0.0]
-        clock.time += 1.0
+        clock.now += 1.0
         live.reading()
         assert offered == [0.0, 10.0]
-        clock.time += 9.0
+        clock.now += 9.0
         live.add_sound(block, RATE)
         live.add_sound(block, RATE, 22.0)
         assert offered == [0.0, 10.0, 20.0, 22.0]

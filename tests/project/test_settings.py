@@ -79,7 +79,7 @@ def test_an_empty_setting_counts_as_not_set():
         assert read(empty) == read({}), read
 
 
-def test_everything_that_is_read_is_checked_and_known(monkeypatch):
+def test_everything_that_is_read_is_checked_and_known():
     """No other module reads a setting of its own; GRADIO_TEMP_DIR is Gradio's, and the page makes the folder."""
     files = [Path(module.__file__) for module in (settings, page_settings)]
     for path in files[0].parent.rglob("*.py"):

@@ -115,7 +115,7 @@ def test_a_link_without_the_packages_for_links_is_one_sentence(module, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_page_without_gradio_is_one_sentence(tmp_path):
+def test_a_page_without_gradio_is_one_sentence():
     program = "import runpy, sys; sys.modules['gradio'] = None; runpy.run_path('app.py', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0

@@ -147,6 +147,11 @@ def probabilities(rows, seed=0):
     return np.random.default_rng(seed).dirichlet(np.ones(len(EMOTIONS)), rows)
 
 
+def sure(emotion):
+    """Probabilities (7,) of a row that is nearly certain."""
+    return np.where(np.array(EMOTIONS) == emotion, 0.94, 0.01)
+
+
 def timeline(probabilities, step=1.0, **columns):
     """A timeline with one row a step for probabilities (N, 7), which have full evidence unless they are NaN.
 

@@ -25,6 +25,7 @@ from emorec.models.networks import VoiceNet
 from hub import card, reliability
 from support import make_corpus
 from support.drawn_voices import drawn_voices
+from support.refusals import refusal
 from train import calibration, evaluate, loop, metrics, run_dir
 from train.data import datasets, ingest, layouts
 from train.evaluation import corruptions, cost, cross_voice, own_data, predictions, protocols, voice_protocols
@@ -55,15 +56,6 @@ def copy(tmp_path):
 def run(capsys, *given):
     evaluate.main([str(part) for part in given])
     return capsys.readouterr().out
-
-
-def refused(capsys, *given):
-    with pytest.raises(SystemExit) as ended:
-        evaluate.main([str(part) for part in given])
-    assert ended.value.code == 2
-    error_text = capsys.readouterr().err.strip().splitlines()
-    assert len(error_text) == 1
-    return error_text[0]
 
 
 def test_a_users_own_pictures(copy, tmp_path, capsys):
@@ -162,7 +154,9 @@ def test_the_copy_of_a_repository_is_not_written_into(copy, tmp_path, capsys, mo
     monkeypatch.setattr(pretrained, "resolve", lambda model: origin)
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
     given = ("org/name", "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
-    assert "org/name is not a folder, and the copy of a repository is not written into" in refused(capsys, *given)
+    assert "org/name is not a folder, and the copy of a repository is not written into" in refusal(
+        capsys, evaluate.main, *given
+    )
     assert "own-folder: " in run(capsys, *given, "--no-write")
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
@@ -187,7 +181,7 @@ def test_a_stop_and_a_folder_that_cannot_be_written_are_one_sentence(copy, tmp_p
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "save_config", full)
-        said = refused(capsys, *given)
+        said = refusal(capsys, evaluate.main, *given)
     assert "Read-only file system" in said and "--out" not in said and "--resume" not in said
 
     def stopped(*_):
@@ -205,7 +199,7 @@ def test_nobody_of_the_training_is_judged(copy, bundled, tmp_path, capsys):
     (tmp_path / "data" / "happy" / "anna").rename(tmp_path / "data" / "happy" / trained_on)
     given = (copy, "--data", tmp_path / "data", "--dataset", "folder", "--cache", tmp_path / "cache")
     before = (copy / "config.json").read_bytes()
-    assert f"was trained on {trained_on!r}" in refused(capsys, *given)
+    assert f"was trained on {trained_on!r}" in refusal(capsys, evaluate.main, *given)
     assert (copy / "config.json").read_bytes() == before
     with pytest.raises(EmorecError, match="was trained on 'ferplus-test'"):
         model = replace(bundled, training={"persons": ["ferplus-test"]})
@@ -221,8 +215,10 @@ def test_a_fold_that_heard_its_people_is_refused(bundled, tmp_path):
 
 
 def test_unknown_protocols_and_missing_data_are_one_sentence(copy, tmp_path, capsys):
-    assert "does not exist" in refused(capsys, copy, "--data", tmp_path / "nowhere", "--protocol", "ferplus")
-    assert "--runs" in refused(capsys, copy, "--data", tmp_path, "--protocol", "javanese-av")
+    assert "does not exist" in refusal(
+        capsys, evaluate.main, copy, "--data", tmp_path / "nowhere", "--protocol", "ferplus"
+    )
+    assert "--runs" in refusal(capsys, evaluate.main, copy, "--data", tmp_path, "--protocol", "javanese-av")
     with pytest.raises(SystemExit):
         evaluate.main([str(copy), "--data", str(tmp_path), "--protocol", "fer"])
     assert "unknown protocol fer" in capsys.readouterr().err

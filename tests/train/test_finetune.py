@@ -17,6 +17,7 @@ from emorec.models import pretrained
 from emorec.models.networks import VoiceNet
 from emorec.voice import features as voices
 from support import factories, make_corpus
+from support.refusals import refusal
 from train import loop, run
 from train.data.datasets import Item
 from train.finetune import balance, common, face, fusion, initial, stills, usable
@@ -38,16 +39,6 @@ def trained(out, task, data, *more):
     given = ["--task", task, "--dataset", "folder", "--train_dir", data, "--out", out, *more]
     run.main([str(part) for part in given])
     return checkpoints.load(out / "checkpoint")
-
-
-def refusal(capsys, *given):
-    """The one sentence with which ``train/run.py`` ends with exit code 2."""
-    with pytest.raises(SystemExit) as ended:
-        run.main([str(part) for part in given])
-    assert ended.value.code == 2
-    sentence = capsys.readouterr().err.strip()
-    assert len(sentence.splitlines()) == 1 and sentence.endswith(".")
-    return sentence
 
 
 def test_fine_tuning_learns_in_few_epochs_what_new_networks_do_not(tmp_path, capsys):
@@ -121,12 +112,14 @@ def test_an_empty_folder_of_a_label_is_named(tmp_path, capsys):
     (data / "angry" / "anna").mkdir(parents=True)
     (data / ".cache").mkdir()
     given = ("--task", "face", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")
-    assert f"{data / 'angry'} holds no pictures or videos, so 'angry' cannot be learned" in refusal(capsys, *given)
+    assert f"{data / 'angry'} holds no pictures or videos, so 'angry' cannot be learned" in refusal(
+        capsys, run.main, *given
+    )
     (data / "angry").rename(data / "sadness")  # beside a folder "sad" with pictures
-    assert f"{data / 'sadness'} holds no pictures or videos; add some, or remove" in refusal(capsys, *given)
+    assert f"{data / 'sadness'} holds no pictures or videos; add some, or remove" in refusal(capsys, run.main, *given)
     labels = tmp_path / "labels.json"
     labels.write_text('{"happy": null, "sad": "sad", "sadness": "angry"}')
-    assert "so 'sadness' cannot be learned" in refusal(capsys, *given, "--labels", labels)
+    assert "so 'sadness' cannot be learned" in refusal(capsys, run.main, *given, "--labels", labels)
     (data / "sadness").rename(data / "angry")
     assert not (tmp_path / "out").exists()
     labels.write_text('{"happy": "happy", "sad": "sad", "angry": null}')
@@ -138,7 +131,7 @@ def test_a_label_without_a_readable_item_is_named(tmp_path, capsys):
     for path in (data / "sad").rglob("*.png"):
         path.write_bytes(b"no picture")
     given = ("--task", "face", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")
-    assert "None of the training items with the label 'sad' can be used" in refusal(capsys, *given)
+    assert "None of the training items with the label 'sad' can be used" in refusal(capsys, run.main, *given)
 
 
 def test_rare_labels_count_as_much_as_frequent_ones():
@@ -198,7 +191,7 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
     for name, tensor in base.fusion.state_dict().items():
         assert torch.equal(model.fusion.state_dict()[name], tensor), name
     given = ("--task", "fusion", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")
-    assert "already holds a run" in refusal(capsys, *given, "--fusion", "late")
+    assert "already holds a run" in refusal(capsys, run.main, *given, "--fusion", "late")
     trained(tmp_path / "out", "fusion", data, "--fusion", "late", "--video_len", 3, "--resume")
 
 

@@ -11,9 +11,9 @@ from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import HEADS, Calibration, HeadCalibration
 from hub import card
 from support import factories
+from support.fusion_samples import samples
 from train import calibration as fit
 from train.finetune import assembly, common, stills
-from train.recipes.samples import Samples
 
 FACTS = {"sources": [], "licence": "other", "held_out": [], "limits": [], "persons": []}
 FIELDS = {"face": ("face", "still"), "voice": ("voice", "relative"), "fusion": ("fusion",)}
@@ -147,21 +147,10 @@ def test_a_few_videos_move_the_weights_of_late_fusion_little_and_many_decide_the
     before = Calibration(face_weight=0.85, voice_weight=1.25)
 
     def weights(videos, items):
-        random, truth, full = np.random.default_rng(0), np.arange(videos) % 3, np.ones(videos)
+        random, truth = np.random.default_rng(0), np.arange(videos) % 3
         said = (np.where(random.random(videos) < right, truth, (truth + 1) % 3) for _ in range(2))
         face, voice = (np.full((videos, 7), 0.05) + 0.65 * np.eye(7)[labels] for labels in said)
-        windows = Samples(
-            face_features=np.zeros((videos, 0)),
-            face_probabilities=face,
-            face_coverage=full,
-            voice_features=np.zeros((videos, 0)),
-            voice_probabilities=voice,
-            voice_coverage=full,
-            seconds=3 * full,
-            truth=truth,
-            fold=truth,
-        )
-        found = fit.fit_late(before, windows, items=items)
+        found = fit.fit_late(before, samples(face, voice, truth), items=items)
         return np.array([found.face_weight, found.voice_weight])
 
     def moved(found):

@@ -7,6 +7,7 @@ import pytest
 
 from emorec.errors import EmorecError
 from support import make_corpus, training_shards
+from support.refusals import refusal
 from support.training_shards import face_only, given
 from train import run, shards
 from train.data import shard_sets, shard_stream
@@ -26,16 +27,6 @@ def small(monkeypatch):
     training_shards.make_small(monkeypatch)
 
 
-def refusal(capsys, main, arguments):
-    """The one line of a command that ends with exit code 2."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(part) for part in arguments])
-    assert ended.value.code == 2
-    said = capsys.readouterr().err.strip()
-    assert len(said.splitlines()) == 1 and said.endswith(".") and "Traceback" not in said
-    return said
-
-
 @pytest.mark.parametrize("change", ["cut in an item", "cut after an item", "another byte", "text", "gone"])
 def test_a_damaged_shard_is_one_sentence(written, tmp_path, capsys, change):
     for path in written.iterdir():
@@ -53,7 +44,7 @@ def test_a_damaged_shard_is_one_sentence(written, tmp_path, capsys, change):
             "text": b"no tar file",
         }
         shard.write_bytes(changed[change])
-    said = refusal(capsys, run.main, given(tmp_path, tmp_path / "runs"))
+    said = refusal(capsys, run.main, *given(tmp_path, tmp_path / "runs"))
     assert "face-train-0002.tar" in said and ("damaged" in said or change == "gone" and "nothing at" in said)
 
 
@@ -85,16 +76,16 @@ def test_damage_at_the_end_of_the_last_shard_is_found_without_a_buffer(written):
 def test_what_names_no_shards_is_refused_in_one_sentence(written, tmp_path, capsys, train, more, said):
     arguments = given(written, tmp_path / "runs")
     arguments[arguments.index("--train_dir") + 1] = f"{written}/{train}"
-    assert said in refusal(capsys, run.main, [*arguments, *more])
+    assert said in refusal(capsys, run.main, *arguments, *more)
 
 
 def test_validation_shards_and_a_place_that_can_be_read_are_needed(written, tmp_path, capsys):
     arguments = given(written, tmp_path / "runs")
     at = arguments.index("--val_dir")
-    assert "give those of validation by --val_dir" in refusal(capsys, run.main, arguments[:at] + arguments[at + 2 :])
+    assert "give those of validation by --val_dir" in refusal(capsys, run.main, *arguments[:at], *arguments[at + 2 :])
     elsewhere = [*arguments[:at], "--val_dir", "https://example.org/face-valid-0000.tar", *arguments[at + 2 :]]
-    assert "names no shards" in refusal(capsys, run.main, elsewhere)
-    assert "names no shards" in refusal(capsys, run.main, [*arguments, "--dataset", "shards", "--train_dir", written])
+    assert "names no shards" in refusal(capsys, run.main, *elsewhere)
+    assert "names no shards" in refusal(capsys, run.main, *arguments, "--dataset", "shards", "--train_dir", written)
 
 
 @pytest.mark.parametrize("content", ["no JSON", "[]", "{}", '{"emorec_shards": 2}', '{"emorec_shards": 1}'])
@@ -108,20 +99,20 @@ def test_an_index_that_cannot_be_used_is_one_sentence(written, tmp_path, content
 
 def test_shards_of_another_network_and_too_few_are_refused(written, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(face, "NET", replace(face.NET, size=64))
-    assert "for a network with other settings" in refusal(capsys, run.main, given(written, tmp_path / "runs"))
+    assert "for a network with other settings" in refusal(capsys, run.main, *given(written, tmp_path / "runs"))
     monkeypatch.setattr("train.distributed.count", lambda: 5)
-    assert "4 shards cannot be divided between 5" in refusal(capsys, run.main, given(written, tmp_path / "runs"))
+    assert "4 shards cannot be divided between 5" in refusal(capsys, run.main, *given(written, tmp_path / "runs"))
 
 
 def test_a_set_is_not_overwritten_and_without_its_index_not_read(written, capsys, tmp_path, monkeypatch):
     pictures = written.parent / "pictures"
-    assert "already a set of shards" in refusal(capsys, shards.main, [pictures, written, "--task", "face"])
+    assert "already a set of shards" in refusal(capsys, shards.main, pictures, written, "--task", "face")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.put_file", full)
-    said = refusal(capsys, shards.main, [pictures, tmp_path / "out", "--task", "face"])
+    said = refusal(capsys, shards.main, pictures, tmp_path / "out", "--task", "face")
     assert "cannot be written (No space left on device)" in said
     with pytest.raises(EmorecError, match="There is no index"):
         shard_sets.read(f"{tmp_path}/out/face-train-*.tar")
@@ -129,13 +120,13 @@ def test_a_set_is_not_overwritten_and_without_its_index_not_read(written, capsys
 
 @pytest.mark.parametrize("place", ["az://bucket/mine", "http://127.0.0.1:9/mine", "az://key:word@bucket/mine"])
 def test_a_place_that_takes_no_shards_is_refused_before_data_are_read(tmp_path, capsys, place):
-    said = refusal(capsys, shards.main, [tmp_path / "none", place, "--task", "face"])
+    said = refusal(capsys, shards.main, tmp_path / "none", place, "--task", "face")
     assert "Shards cannot be written to" in said and "key" not in said
 
 
 def test_more_shards_than_items_are_refused(written, tmp_path, capsys):
     arguments = [written.parent / "pictures", tmp_path / "out", "--task", "face", "--shards", "17"]
-    assert "17 shards of train need as many items" in refusal(capsys, shards.main, arguments)
+    assert "17 shards of train need as many items" in refusal(capsys, shards.main, *arguments)
 
 
 def test_no_index_is_written_if_no_item_of_validation_can_be_used(tmp_path, capsys):
@@ -146,5 +137,5 @@ def test_no_index_is_written_if_no_item_of_validation_can_be_used(tmp_path, caps
         (validation / label).mkdir(parents=True)
         (validation / label / "dora.png").write_bytes(b"no picture")
     arguments = [data, dest, "--task", "face", "--val_dir", validation]
-    assert "None of the 2 items of valid can be used" in refusal(capsys, shards.main, arguments)
+    assert "None of the 2 items of valid can be used" in refusal(capsys, shards.main, *arguments)
     assert not [*dest.glob("*.json")]

@@ -13,12 +13,12 @@ from emorec.errors import EmorecError
 from emorec.inference import fusion as fusions
 from emorec.media import streams
 from emorec.models.calibration import Calibration
+from support.fusion_samples import samples
 from train import calibration, loop, metrics
 from train.data import augment, datasets, pack
 from train.data.datasets import Item
 from train.recipes import face as face_recipe
 from train.recipes import voice, voice_batches
-from train.recipes.samples import Samples
 
 
 @pytest.mark.parametrize(
@@ -284,21 +284,9 @@ def test_late_fusion_learns_whom_to_trust():
     knows = np.full((500, len(EMOTIONS)), 0.02)
     knows[np.arange(500), truth] = 0.88
     guesses = fusions.softmax(random.normal(0, 1, (500, len(EMOTIONS))))
-    full, nothing = np.ones(500), np.zeros((500, 0))
 
     def weights(face, voice):
-        windows = Samples(
-            face_features=nothing,
-            face_probabilities=face,
-            face_coverage=full,
-            voice_features=nothing,
-            voice_probabilities=voice,
-            voice_coverage=full,
-            seconds=3 * full,
-            truth=truth,
-            fold=truth,
-        )
-        found = calibration.fit_late(Calibration(), windows)
+        found = calibration.fit_late(Calibration(), samples(face, voice, truth))
         return found.face_weight, found.voice_weight
 
     (face, voice), (other_face, other_voice) = weights(knows, guesses), weights(guesses, knows)

@@ -24,6 +24,7 @@ from emorec.models import pretrained
 from emorec.voice import features as voices
 from support import make_corpus
 from support.paths import ROOT
+from support.refusals import refusal
 from train import loop, run
 from train.data import datasets, ingest
 from train.finetune import face, initial
@@ -60,16 +61,6 @@ def trained(out, task, data, *more):
     given = ["--task", task, "--dataset", "folder", "--train_dir", data, "--out", out, "--from_scratch", *more]
     run.main([str(part) for part in given])
     return checkpoints.load(out / "checkpoint")
-
-
-def failure(capsys, *given):
-    """What ``train/run.py`` says where it refuses: one line, exit code 2."""
-    with pytest.raises(SystemExit) as ended:
-        run.main([str(part) for part in given])
-    assert ended.value.code == 2
-    output = capsys.readouterr().err.strip()
-    assert len(output.splitlines()) == 1 and output[-1] in ".?"
-    return output
 
 
 def config_of(folder):
@@ -191,8 +182,8 @@ def test_another_configuration_is_refused_by_name_and_nothing_is_overwritten(cor
     given = (*given, "--from_scratch")
     run.main([str(part) for part in (*given, "--epochs", 1, "--batch_size", 4, "--lr", 0.002)])
     state = (tmp_path / "voice" / "last" / "state.pt").read_bytes()
-    assert "already holds a run" in failure(capsys, *given, "--epochs", 1)
-    output = failure(capsys, *given, "--epochs", 1, "--batch_size", 4, "--lr", 0.004, "--resume")
+    assert "already holds a run" in refusal(capsys, run.main, *given, "--epochs", 1)
+    output = refusal(capsys, run.main, *given, "--epochs", 1, "--batch_size", 4, "--lr", 0.004, "--resume")
     assert "lr 0.002, not 0.004" in output
     assert (tmp_path / "voice" / "last" / "state.pt").read_bytes() == state
 
@@ -210,7 +201,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_saved(corpus, tmp_path, 
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "write", full)
-        assert "No space left on device" in failure(capsys, *given)
+        assert "No space left on device" in refusal(capsys, run.main, *given)
     assert loop.finished_epochs(tmp_path / "voice") == 1
     run.main([str(part) for part in (*given, "--resume")])
     assert len(read_log(tmp_path / "voice")) == 3
@@ -239,8 +230,18 @@ def lone(folder, *paths):
 def test_bad_data_is_one_sentence_each(tmp_path, capsys):
     def refused(*more, data=None, dataset="folder", task="face"):
         where = tmp_path / "data" if data is None else data
-        output = failure(
-            capsys, "--task", task, "--dataset", dataset, "--train_dir", where, "--out", tmp_path / "out", *more
+        output = refusal(
+            capsys,
+            run.main,
+            "--task",
+            task,
+            "--dataset",
+            dataset,
+            "--train_dir",
+            where,
+            "--out",
+            tmp_path / "out",
+            *more,
         )
         assert not list((tmp_path / "out").rglob("state.pt"))
         return output
@@ -293,7 +294,7 @@ def test_fusion_refuses_people_whom_its_encoders_met(corpus, tmp_path, capsys):
 
     data = ("--train_dir", table("train.csv", False), "--val_dir", table("val.csv", True))
     given = ("--task", "fusion", "--dataset", "csv", *data, "--out", tmp_path / "out")
-    assert f"'{trained_on}' is in the validation data and was trained on" in failure(capsys, *given)
+    assert f"'{trained_on}' is in the validation data and was trained on" in refusal(capsys, run.main, *given)
 
 
 def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, capsys, monkeypatch):
@@ -312,15 +313,17 @@ def test_face_weights_to_start_from_and_a_push_in_the_end(corpus, tmp_path, caps
     assert not same.pop("head.weight") and not same.pop("head.bias") and all(same.values())
     assert "with a new head" in initial.init_face(fresh, tmp_path / "trunk.safetensors")
     given = ("--task", "face", "--dataset", "folder", "--train_dir", corpus / "pictures", "--out", tmp_path / "out")
-    output = failure(capsys, *given, "--efficientface_path", tmp_path / "wide.pt")
+    output = refusal(capsys, run.main, *given, "--efficientface_path", tmp_path / "wide.pt")
     assert "trunk.4.0.weight has the shape (32, 16, 3, 3), but (24, 16, 3, 3) is needed" in output
-    assert "not a plain PyTorch state dict" in failure(capsys, *given, "--face-path", tmp_path / "pickled.pt")
+    assert "not a plain PyTorch state dict" in refusal(capsys, run.main, *given, "--face-path", tmp_path / "pickled.pt")
 
     def pushed(folder, repo, private):
         return f"pushed {checkpoints.load(folder).folder} to {repo}{', private' * private}"
 
     bundled = ("--face_path", pretrained.BUNDLED / "model.safetensors")
-    assert "belongs to an emorec checkpoint; give the folder of that by --init" in failure(capsys, *given, *bundled)
+    assert "belongs to an emorec checkpoint; give the folder of that by --init" in refusal(
+        capsys, run.main, *given, *bundled
+    )
     monkeypatch.setattr("hub.push.push", pushed)
     more = ("--face_path", tmp_path / "plain.pt", "--epochs", 1, "--batch_size", 8)
     more += ("--push-to-hub", "me/mine", "--private")

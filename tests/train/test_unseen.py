@@ -16,13 +16,13 @@ from emorec.models.calibration import HEADS
 from emorec.models.networks import VoiceNet
 from emorec.ui import example
 from support import factories
+from support.fusion_samples import samples
 from train import calibration
 from train.data import datasets
 from train.data.datasets import Item
 from train.evaluation import predictions, unseen
 from train.evaluation.unseen import Unseen
 from train.recipes import fusion, voice, voice_head
-from train.recipes.samples import Samples
 
 RANDOM = np.random.default_rng(0)
 SHARES = (0.1, 0.05, 0.05, 0.3, 0.3, 0.1, 0.1)
@@ -36,28 +36,13 @@ def simulated(rows, scale, bias=0.0, shares=EVEN, strength=0.0):
     return softmax((logs - bias) / scale + strength * np.log(shares)), truth
 
 
-def samples(rows, face, voice, folds=4):
-    nothing, full = np.zeros((rows, 0)), np.ones(rows)
-    return Samples(
-        face_features=nothing,
-        face_probabilities=face,
-        face_coverage=full,
-        voice_features=nothing,
-        voice_probabilities=voice,
-        voice_coverage=full,
-        seconds=3 * full,
-        truth=np.arange(rows) % 7,
-        fold=np.arange(rows) % folds,
-    )
-
-
 @pytest.fixture(scope="module")
 def unseen_people():
     """Unseen people of whom every head needs another scale."""
     rows = 6000
     bias = np.array([0.8, -0.2, -0.2, 0.1, -0.5, 0.1, -0.1])
     face, truth = simulated(rows, 0.5, shares=SHARES, strength=0.8)
-    clips = replace(samples(rows, face, face), truth=truth)
+    clips = samples(face, face, truth, np.arange(rows) % 4)
     voice, voice_truth = simulated(rows, 2.0, bias)
     fused_logs = np.log(np.eye(7)[truth] * 0.5 + 0.5 / 7)  # always right, so it may be surer
     still, still_truth = simulated(rows, 1.5, shares=SHARES, strength=0.8)
@@ -110,7 +95,8 @@ def test_without_leaves_a_fold_and_a_corpus_out_everywhere(unseen_people):
 
 def test_each_folds_fusion_meets_nobody_of_its_fold(monkeypatch):
     rows = 40
-    clips = samples(rows, factories.probabilities(rows, 1), factories.probabilities(rows, 2), folds=2)
+    seen, heard = (factories.probabilities(rows, seed) for seed in (1, 2))
+    clips = samples(seen, heard, np.arange(rows) % 7, np.arange(rows) % 2)
     clips_of = {0: clips, 1: clips}
     folds_by_sample = {}
 

@@ -10,18 +10,11 @@ from starlette.testclient import TestClient
 
 from emorec.ui.jobs.presence import GONE_AFTER, NEVER_CAME_AFTER, Presence
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware, paths_in
-
-
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
+from support.clock import Clock
 
 
 def test_a_client_is_present_while_a_stream_is_open_and_for_some_seconds_after_it():
-    clock = Clock()
+    clock = Clock(100.0)
     presence, began = Presence(clock), clock.now
     with presence.connected("a"), presence.connected("a"):
         clock.now += 10 * NEVER_CAME_AFTER

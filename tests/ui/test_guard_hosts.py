@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from emorec.errors import EmorecError
-from emorec.ui import app, settings
+from emorec.ui import settings
 from emorec.ui.server import headers, hosts, log
 from support.small_page import API, serving, upload
 
@@ -177,11 +177,3 @@ def test_who_may_show_the_page_in_a_frame():
     for wrong in ("a;script-src", "java script:", "'unsafe-inline'"):
         with pytest.raises(EmorecError, match=r"^EMOREC_FRAME_ANCESTORS"):
             settings.frame_ancestors({"EMOREC_FRAME_ANCESTORS": wrong})
-
-
-@pytest.mark.parametrize("name", ["EMOREC_HOSTS", "EMOREC_FRAME_ANCESTORS", "EMOREC_UPLOAD_QUOTA_MB"])
-def test_a_wrong_setting_ends_the_start_with_one_sentence(name, monkeypatch, capsys):
-    monkeypatch.setenv(name, "a/b;")
-    assert app.main([]) == app.USER_ERROR
-    error_text = capsys.readouterr().err
-    assert error_text.startswith(f"emorec: {name} ") and error_text.count("\n") == 1

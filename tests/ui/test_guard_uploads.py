@@ -99,7 +99,7 @@ def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client):
 
 
 def test_an_upload_that_stalls_is_aborted(served, client, monkeypatch):
-    monkeypatch.setattr(served.guard.uploads, "stall_timeout", 0.5)
+    monkeypatch.setattr(uploads, "STALL_TIMEOUT", 0.5)
     with begun(served) as connection:
         answer = b"".join(iter(lambda: connection.recv(4000), b""))
         assert answer.startswith(b"HTTP/1.1 408") and b"stopped arriving" in answer
@@ -187,7 +187,7 @@ def test_an_upload_does_not_begin_while_unfinished_files_are_removed():
         pool.submit(asyncio.run, run()).result()
 
 
-def test_temporary_files_lie_in_the_servers_folder_and_go(served, tmp_path):
+def test_temporary_files_lie_in_the_servers_folder_and_go(served):
     with tempfile.NamedTemporaryFile(delete=False) as made:
         assert Path(made.name).parent == served.temp_dir.temporary
         assert os.environ["TMPDIR"] == str(served.temp_dir.temporary)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emorec.emotions import EMOTIONS
 from emorec.output.highlights import Highlight, find_highlights
 from emorec.ui import highlight_list
 from emorec.ui.highlight_list import MAX_LISTED, MAX_PICTURES, highlights_html, strongest
 from emorec.ui.page.layout import ASSETS
 from support import factories
+from support.factories import sure
 from support.make_tracks import record_tracks, speech
 from support.pages import analyze, change, now, set_number, visiting
 from support.paths import ROOT
@@ -20,10 +20,6 @@ from support.paths import ROOT
 JPEG = b"\xff\xd8picture"
 ITEM = re.compile(r'<li data-kind="(\w+)" data-emotion="(\w+)" data-person="(-?\d+)"')
 RATE, SHOT, BLANK, SHOTS = 5, 4.0, 4.0, 5  # pictures a second; seconds of a portrait, and of a grey picture after it
-
-
-def sure(emotion):
-    return np.where(np.array(EMOTIONS) == emotion, 0.94, 0.01)
 
 
 def changing(seconds, count):

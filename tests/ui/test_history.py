@@ -127,7 +127,7 @@ def test_a_job_is_stopped_when_its_session_ends(how):
     assert analyzer.closed and not len(queue) and not history.running("a")
 
 
-def test_a_job_leaves_the_memory_at_its_end_and_its_key_stays(tmp_path):
+def test_a_job_leaves_the_memory_at_its_end_and_its_key_stays():
     history, store = JobHistory(), Store()
     begin = threading.Event()
 

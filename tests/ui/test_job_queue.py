@@ -7,17 +7,10 @@ from emorec.ui import app, settings
 from emorec.ui.jobs.job_queue import BUSY, LONGEST_TURN, SHORTEST_TURN, TOO_MANY, TOO_MANY_FROM_THERE, JobQueue
 from emorec.ui.server import limits
 from emorec.ui.server.limits import Visitor
+from support.clock import Clock
 
 ONE, OTHER, THIRD = (Visitor(name, "127.0.0.1") for name in "abc")
 FEW = limits.QueueLimits(total=10, per_session=2, per_address=3, per_shared_address=8)
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

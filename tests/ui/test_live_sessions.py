@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.live import session as library
 from emorec.media import sandbox
@@ -34,7 +33,7 @@ from emorec.ui.sessions.live import (
     LiveSessions,
     SessionOver,
 )
-from support import factories
+from support.clock import Clock
 from support.one_face import OneFace
 from support.small_page import API, serving, wait_for
 
@@ -42,21 +41,9 @@ RATE = 16_000
 ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
 
 
-class Clock:
-    time = 0.0
-
-    def __call__(self):
-        return self.time
-
-
 @pytest.fixture(autouse=True)
 def detector(monkeypatch):
     monkeypatch.setattr(library.detection, "detector", lambda file: OneFace())
-
-
-@pytest.fixture(scope="module")
-def analyzer():
-    return Analyzer(factories.checkpoint(), None)
 
 
 @pytest.fixture
@@ -106,7 +93,7 @@ def test_no_more_sessions_are_followed_than_the_server_can(sessions, analyzer):
         start(sessions, analyzer, "b")
     assert str(refused.value) == TOO_MANY
     sessions.receive("a", sent(0))
-    sessions._clock.time += IDLE + 1
+    sessions._clock.now += IDLE + 1
     start(sessions, analyzer, "b")  # nothing came from the other one for some time
     assert sessions.active("b") and not sessions.active("a")
     with pytest.raises(SessionOver):
@@ -128,7 +115,7 @@ def test_an_address_has_one_session_unless_many_people_share_it(analyzer):
 
 def test_a_session_that_is_not_heard_of_is_forgotten(sessions, analyzer):
     start(sessions, analyzer, "a")
-    sessions._clock.time += KEEP + 1
+    sessions._clock.now += KEEP + 1
     sessions.end_idle()
     assert sessions.timeline("a", {}) is None and not sessions.stop("a")
 
@@ -241,7 +228,7 @@ def test_a_page_takes_the_live_session_of_one_in_doubt_only_if_that_is_silent(si
     browser.live._clock = clock = Clock()
     start(browser.live, analyzer, "before")
     browser.live.receive("before", sent(0))
-    clock.time = silence
+    clock.now = silence
     monkeypatch.setattr(browser.service.open_pages.heartbeats, "is_held", "before".__eq__)
     browser.load("after")
     assert browser.live.running("before") is not bool(silence)

@@ -16,12 +16,9 @@ from emorec.ui.minutes import minutes
 from emorec.ui.overview import overview, parse_part, trust_lines
 from emorec.ui.page.analysis import PAGE_ROWS, Analysis, cut_to_part, table_columns, table_rows
 from support import factories
+from support.factories import sure
 
 GAP = np.full(7, np.nan)
-
-
-def sure(emotion):
-    return np.where(np.array(EMOTIONS) == emotion, 0.94, 0.01)
 
 
 def unsure(emotion):

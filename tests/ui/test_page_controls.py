@@ -41,12 +41,6 @@ def sound(tmp_path_factory):
     return make_media.record(tmp_path_factory.mktemp("sound") / "tone.wav", audio=audio)
 
 
-@pytest.fixture
-def page(chromium, page_server):
-    with visiting(chromium, page_server) as opened:
-        yield opened
-
-
 def analyze_example(page):
     page.click("#example button")
     page.wait_for_selector("#player video", state="attached")

@@ -33,12 +33,6 @@ LONG = 1500  # seconds of a recording that is still being analysed when it is ca
 NARROW = {"width": 380, "height": 800}
 
 
-@pytest.fixture
-def page(chromium, page_server):
-    with visiting(chromium, page_server) as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module")
 def long(tmp_path_factory):
     sound = make_media.Audio(codec="flac", rate=16_000, duration=LONG, tones=((0.0, LONG),))

@@ -27,18 +27,12 @@ from emorec.ui.sessions.files import KEEP, NOT_WRITTEN
 from emorec.ui.sessions.live import TOO_MANY, LiveSessions
 from emorec.ui.sessions.recents import Recent
 from support import factories
+from support.clock import Clock
 from support.one_face import OneFace
 from support.paths import ROOT
 
 ONE = SimpleNamespace(session_hash="a", client=SimpleNamespace(host="127.0.0.1"))
 ANALYZE = ("file", "late", "", "", 0, "mix", "", "", 0, 0)  # the choices of a click on Analyze
-
-
-class Clock:
-    time = 0.0
-
-    def __call__(self):
-        return self.time
 
 
 @pytest.fixture
@@ -108,13 +102,13 @@ def test_the_time_of_an_idle_session_begins_at_the_end_of_its_job(service, tmp_p
     file, clock = uploaded(service, tmp_path), service.files._clock
     assert service.files.claim("a", file)
     monkeypatch.setattr(service.history, "running", lambda session: True)
-    clock.time = KEEP + 1
+    clock.now = KEEP + 1
     service.end_idle_sessions()
     monkeypatch.setattr(service.history, "running", lambda session: False)
-    clock.time += KEEP - 1
+    clock.now += KEEP - 1
     service.end_idle_sessions()
     assert file.exists()
-    clock.time += 2
+    clock.now += 2
     service.end_idle_sessions()
     assert not file.exists()
 

@@ -17,12 +17,6 @@ def sound(path, seconds):
     return make_media.record(path, audio=audio)
 
 
-@pytest.fixture
-def page(chromium, page_server):
-    with visiting(chromium, page_server) as opened:
-        yield opened
-
-
 def reload(page):
     page.reload()
     page.wait_for_selector("#analyze", state="attached")  # hidden while recordings of a list are analysed

@@ -66,12 +66,6 @@ def folder(tmp_path_factory):
     return made
 
 
-@pytest.fixture
-def page(chromium, page_server):
-    with visiting(chromium, page_server) as opened:
-        yield opened
-
-
 def test_files_that_are_chosen_before_the_server_knows_the_browser_are_not_lost(chromium, page_server, tmp_path):
     held, holding = [], True
 

@@ -6,14 +6,7 @@ import pytest
 
 from emorec.errors import EmorecError
 from emorec.ui.sessions.files import KEEP, SessionFiles
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
+from support.clock import Clock
 
 
 def uploaded(root, name="mine.mp4", content="x"):

@@ -26,9 +26,9 @@ def faces(crops: torch.Tensor) -> torch.Tensor:
     return erase((crops + noise * torch.randn_like(crops)).clamp(0, 1))
 
 
-def _blur_some(crops: torch.Tensor, share: float = 0.2) -> torch.Tensor:
-    """Shrink and enlarge a share of the crops, as faces far from the camera look."""
-    chosen = torch.rand(len(crops)) < share
+def _blur_some(crops: torch.Tensor) -> torch.Tensor:
+    """Shrink and enlarge a fifth of the crops, as faces far from the camera look."""
+    chosen = torch.rand(len(crops)) < 0.2
     if not chosen.any():
         return crops
     size = crops.shape[-1]

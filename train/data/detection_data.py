@@ -13,7 +13,6 @@ import numpy as np
 from emorec.face.detection import YuNet
 from train.data.detection_sources import pictures
 
-SPLITS = ("train", "valid", "test")
 SIDES = (160, 224, 320)  # pixels; longer side of the picture in each search of the teacher, which also mirrors it
 EMPTY_SIDES = (320, 480)  # of pictures that show no face according to their source
 FACE_SUPPORT = 0.5  # share of the searches that must find a face ...

@@ -75,9 +75,9 @@ def pairs(faces: Packed, embeddings: np.ndarray) -> dict[str, float]:
     } | {f"cosine of others, {q:.1%}": round(float(np.quantile(other, q)), 3) for q in (0.5, 0.95, 0.99, 0.999)}
 
 
-def score_groups(faces: Packed, embeddings: np.ndarray, seed: int = 0) -> dict[float, tuple[float, float]]:
+def score_groups(faces: Packed, embeddings: np.ndarray) -> dict[float, tuple[float, float]]:
     """For every threshold the mean BCubed F and the share of groups counted right, over drawn groups of people."""
-    generator, found = np.random.default_rng(seed), {float(threshold): [] for threshold in THRESHOLDS}
+    generator, found = np.random.default_rng(0), {float(threshold): [] for threshold in THRESHOLDS}
     names, counts = np.unique(faces.persons, return_counts=True)
     known = names[counts >= 2]
     for _ in range(GROUPS):
@@ -105,7 +105,7 @@ def pictures(file: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for n, frame in enumerate(container.decode(stream)) if n % apart == 0]
 
 
-def compositions(actors: dict[str, list[list[np.ndarray]]], seed: int = 0) -> Iterator[Recording]:
+def compositions(actors: dict[str, list[list[np.ndarray]]]) -> Iterator[Recording]:
     """Recordings with two people, one person, and CROWDS with two to five people in turn."""
     first, second = list(actors)[:2]
     a = itertools.cycle([image for clip in actors[first] for image in clip])
@@ -133,7 +133,7 @@ def compositions(actors: dict[str, list[list[np.ndarray]]], seed: int = 0) -> It
     clip = [image for clip in actors[first] for image in clip]
     times = round(LOOP_SECONDS * FRAME_RATE / len(clip))
     yield Recording("20-minute loop", clip * times, [[first]] * (len(clip) * times))
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     for number in range(CROWDS):
         people = generator.choice(list(actors), 2 + number % 4, replace=False)
         shots = [(actors[who][turn % len(actors[who])], [str(who)]) for turn in range(3) for who in people]

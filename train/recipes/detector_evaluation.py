@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 
 from emorec.face import detector, yunet
-from emorec.face.detection import DETECTION_SIDE, NMS_THRESHOLD, SCORE_THRESHOLD
-from emorec.face.detector_net import MULTIPLE
+from emorec.face.detection import DETECTION_SIDE, NMS_THRESHOLD, SCORE_THRESHOLD, planes
 from train.data.detection_corruption import corrupt
 from train.data.detection_data import Packed, load_packed, overlap
 from train.data.detection_mosaic import Mosaics, paste, transform_faces
@@ -162,15 +161,6 @@ def teacher_finder(file: Path) -> Finder:
 def own_finder(session) -> Finder:
     """The bundled detector as it runs in the project."""
     return lambda image, lowest: detector.detect(session, planes(image), lowest, NMS_THRESHOLD)
-
-
-def planes(image: np.ndarray) -> np.ndarray:
-    """An RGB picture uint8 (H, W, 3) as float32 (1, 3, H', W'), padded with black to multiples of MULTIPLE."""
-    height, width = image.shape[:2]
-    filled = np.zeros((1, 3, height + -height % MULTIPLE, width + -width % MULTIPLE), np.float32)
-    for plane, colour in zip(filled[0], cv2.split(image), strict=True):
-        plane[:height, :width] = colour
-    return filled
 
 
 def milliseconds(finders: dict[str, Finder], image: np.ndarray) -> dict[str, float]:

@@ -42,6 +42,7 @@ class Samples:
         return Samples(**{name: values[rows] for name, values in vars(self).items()})
 
 
+MAX_PAIRS = 4000
 WINDOW_COLUMNS = tuple(name for name in Samples.__dataclass_fields__ if name not in ("truth", "fold"))
 
 
@@ -88,7 +89,6 @@ def pairs(
     fold: int,
     cache: Path,
     generator: np.random.Generator,
-    max_pairs: int = 4000,
 ) -> Samples:
     """Pairs of a FER+ Valid face and a voice: acted voices with the same label, and neutral faces with ordinary speech.
 
@@ -111,7 +111,7 @@ def pairs(
     face_probabilities = folded(fusion.softmax(logits.astype(np.float64)), face_net.config.labels)
 
     shared = sorted(set(shown[shown >= 0]) & set(spoken[unheard]))
-    count, faces, voices = max_pairs // (len(shared) + 1), [], []
+    count, faces, voices = MAX_PAIRS // (len(shared) + 1), [], []
     kinds = [*((emotion, unheard & (spoken == emotion)) for emotion in shared), (EMOTIONS.index("neutral"), calm)]
     for emotion, rows in kinds:
         faces.append(generator.choice(np.flatnonzero(shown == emotion), count))

@@ -14,7 +14,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 
 from emorec import analyzer
 from emorec.analyzer import Analyzer
@@ -153,10 +153,10 @@ class _Loading:
         self.lock, self.threads = threading.Lock(), 0
 
 
-def protect_token(environment: MutableMapping[str, str] = os.environ) -> None:
+def protect_token() -> None:
     """Do not send the deployer's token for what visitors choose, unless the deployer lists what may be chosen.
 
     To be called when the deployer's own checkpoint, which may need the token, is loaded. Raises EmorecError.
     """
-    if allowed_models(environment) is None:
-        environment[NO_TOKEN] = "1"
+    if allowed_models() is None:
+        os.environ[NO_TOKEN] = "1"

@@ -25,11 +25,10 @@ STOPPED = "The upload stopped arriving; send it again."
 class Uploads:
     """Limits uploads into a ``ServerTempDir``: ``max_bytes`` for one file, ``quota`` bytes for all files together.
 
-    An upload from which nothing arrives for ``stall_timeout`` seconds is aborted.
+    An upload from which nothing arrives for STALL_TIMEOUT seconds is aborted.
     """
 
-    def __init__(self, temp_dir: ServerTempDir, *, max_bytes: int, quota: int, stall_timeout: float = STALL_TIMEOUT):
-        self.stall_timeout = stall_timeout
+    def __init__(self, temp_dir: ServerTempDir, *, max_bytes: int, quota: int):
         self._temp_dir, self._max_bytes, self._quota = temp_dir, max_bytes, quota
         self._active: dict[Upload, int] = {}  # bytes that each upload has, or has announced
         self._sweeping = asyncio.Lock()
@@ -105,7 +104,7 @@ class Upload:
             if self.refused:
                 return disconnect
             try:
-                async with asyncio.timeout(self._uploads.stall_timeout):
+                async with asyncio.timeout(STALL_TIMEOUT):
                     message = await receive()
                 self.received += len(message.get("body", b""))
                 self._uploads.check(self)
