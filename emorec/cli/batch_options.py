@@ -29,7 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
     parser.add_argument("media", nargs="*", metavar="INPUT", help=INPUTS_HELP)
     group = parser.add_argument_group("how the batch runs, and what it writes")
-    group.add_argument("--out", type=Path, required=True, metavar="DIR", help=OUT_HELP)
+    group.add_argument("--out", "-o", type=Path, required=True, metavar="DIR", help=OUT_HELP)
     group.add_argument("--workers", type=int, default=1, metavar="N", help=WORKERS_HELP)
     group.add_argument("--engine", choices=("local", "ray"), default="local", help=ENGINE_HELP)
     group.add_argument("--ray_address", "--ray-address", metavar="ADDRESS", help=ADDRESS_HELP)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,10 +90,19 @@ def parse(arguments: list[str] | None, commands: Commands) -> argparse.Namespace
     several = next((name for name in ("media", "given") if name in options), None)
     end = rest.index("--") if "--" in rest else len(rest)  # nothing after it is an option
     if rest and (several is None or any(word.startswith("-") and word != "-" for word in rest[:end])):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        # The command's own parser, for its usage.
+        options.parser.error(f"unrecognized arguments: {' '.join(rest)}{_did_you_mean(rest[:end], options.parser)}")
     if several and rest:
         getattr(options, several).extend(rest[:end] + rest[end + 1 :])
     return options
+
+
+def _did_you_mean(words: list[str], parser: argparse.ArgumentParser) -> str:
+    """The options that look most like the unknown ones in ``words``, as a question; "" if none does."""
+    known = re.findall(r"--[a-z_]+", parser.format_help())
+    given = [word.split("=")[0] for word in words if word.startswith("--")]
+    near = [match for word in given for match in difflib.get_close_matches(word, known, n=1)]
+    return f"; did you mean {' and '.join(dict.fromkeys(near))}?" if near else ""
 
 
 def _parser(commands: Commands) -> argparse.ArgumentParser:
@@ -99,25 +110,26 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"emorec {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    analyze = subparsers.add_parser("analyze", help="turn recordings into timelines")
-    analyze.set_defaults(run=commands["analyze"])
+    def command(name: str, about: str) -> argparse.ArgumentParser:
+        added = subparsers.add_parser(name, help=about)
+        added.set_defaults(parser=added, run=commands[name])
+        return added
+
+    analyze = command("analyze", "turn recordings into timelines")
     _add_media(analyze)
     _add_inference(analyze)
     _add_extraction(analyze)
     _add_results(analyze)
     _add_model(analyze)
 
-    batch = subparsers.add_parser("batch", help="turn folders, lists and buckets of recordings into timelines")
-    batch.set_defaults(run=commands["batch"])
+    batch = command("batch", "turn folders, lists and buckets of recordings into timelines")
     batch_options.add(batch)
     _add_inference(batch)
     _add_extraction(batch)
     _add_model(batch)
-    compare = subparsers.add_parser("compare", help="set a result beside labels that people gave to the recording")
-    compare.set_defaults(run=commands["compare"])
+    compare = command("compare", "set a result beside labels that people gave to the recording")
     _add_compare(compare)
-    image = subparsers.add_parser("image", help="recognise the emotions of the faces in still pictures")
-    image.set_defaults(run=commands["image"])
+    image = command("image", "recognise the emotions of the faces in still pictures")
     image.add_argument("media", nargs="*", metavar="PICTURE", help="JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF files")
     _option(image, "--prior", default="even", metavar="P", help=PICTURES_PRIOR_HELP)
     _option(image, "--out", type=Path, metavar="DIR", help=PICTURES_OUT_HELP)
@@ -126,21 +138,18 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     _option(image, "--json", action="store_true", help="print the result as JSON; files are written only with --out")
     _add_model(image)
 
-    live = subparsers.add_parser("live", help="read the webcam and the microphone of this machine until Ctrl-C")
-    live.set_defaults(run=commands["live"], json=False, save_plot=None, locale="en", blur=False)
+    live = command("live", "read the webcam and the microphone of this machine until Ctrl-C")
+    live.set_defaults(json=False, save_plot=None, locale="en", blur=False)
     _add_devices(live)
     _add_live_inference(live)
     _add_model(live)
 
-    info = subparsers.add_parser("info", help="show the weights in use, their measured accuracy and their limits")
-    info.set_defaults(run=commands["info"])
+    info = command("info", "show the weights in use, their measured accuracy and their limits")
     _add_model(info)
 
-    query_parser = subparsers.add_parser("query", help="ask in SQL what the results of many recordings say")
-    query_parser.set_defaults(run=commands["query"])
+    query_parser = command("query", "ask in SQL what the results of many recordings say")
     query.add(query_parser)
-    serve = subparsers.add_parser("serve", help="start the page, for a browser")
-    serve.set_defaults(run=commands["serve"])
+    serve = command("serve", "start the page, for a browser")
     _option(serve, "--share", action="store_true", help="also give a public link, through Gradio's servers")
     _option(serve, "--port", metavar="N", help="port of the page (default: GRADIO_SERVER_PORT, or 7860)")
     _option(serve, "--library", type=Path, metavar="DIR", help=LIBRARY_HELP)
@@ -245,6 +254,9 @@ def person(text: str) -> int | str:
 
 
 def _option(parser: argparse._ActionsContainer, name: str, **settings: Any) -> None:
-    """Add an option that is accepted with underscores and with hyphens; --step_sec and the like also as --step."""
-    names = (name.removesuffix("_sec"), name, "--" + name[2:].replace("_", "-"))
+    """Add an option that is accepted with underscores and with hyphens; --step_sec and the like also as --step,
+    and --out as -o.
+    """
+    short = ("-o",) if name == "--out" else ()
+    names = (name.removesuffix("_sec"), name, "--" + name[2:].replace("_", "-"), *short)
     parser.add_argument(*dict.fromkeys(names), dest=name[2:], **settings)

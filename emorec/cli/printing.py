@@ -99,6 +99,8 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         f"{length(figures.seconds)}, {rows_in_words(result)} of {result.step:g} s, fusion {result.fusion}, "
         f"prior {result.prior.name}"
     )
+    if figures.too_little and figures.shares and figures.known < 1:
+        print(f"  in the {length(figures.known_seconds)} with evidence:")
     for emotion, share in figures.shares.items():
         if share > 0:
             print(f"  {EMOJI[emotion]} {emotion:<{NAME_WIDTH}} {share:6.1%}")

@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.usage = USAGE  # argparse would repeat the query after each folder
     parser.add_argument("given", nargs="+", metavar="DIR ... [QUERY]", help=DIRS_HELP)
     parser.add_argument("--format", default="", metavar="F", help=FORMAT_HELP)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the answer into this file")
+    parser.add_argument("--out", "-o", type=Path, metavar="FILE", help="write the answer into this file")
     parser.add_argument("--memory", type=float, default=2.0, metavar="GB", help="most memory of a query (default 2)")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="longest time of one (default 600)")
 

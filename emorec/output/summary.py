@@ -215,6 +215,8 @@ def sentence(timeline: Timeline) -> str:
     if figures.unsure >= MIN_NAMED:
         shares = [*shares[:TOP_EMOTIONS], f"unsure {figures.unsure:.0%}"]
     found = ", ".join(shares[: TOP_EMOTIONS + 1]) or "no evidence"
+    if figures.too_little and shares:
+        found = f"too little to tell ({found} in the {length(figures.known_seconds)} with evidence)"
     return files.shown(f"Timeline of {name}: {facts}; {found}" if name else f"Timeline: {facts}; {found}")
 
 

@@ -146,6 +146,22 @@ def test_an_unknown_option_is_named(arguments, capsys):
     assert ended.value.code == 2 and "unrecognized arguments: --no_such" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "meant"),
+    [("analyze", "--outdir", "--out"), ("batch", "--windo_sec=2", "--window_sec"), ("live", "--fuzion", "--fusion")],
+)
+def test_an_option_that_looks_like_the_unknown_one_is_proposed(command, option, meant, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([command, option, *(["--out", "out"] if command == "batch" else [])])
+    err = capsys.readouterr().err
+    assert f"emorec {command}: error: unrecognized arguments: {option}; did you mean {meant}?" in err
+
+
+def test_the_folder_of_results_is_also_named_by_o(media, tmp_path):
+    assert analyze(media / "same" / "clip.wav", "-o", "out") == 0
+    assert lengths(tmp_path / "out") == {"clip.csv": 3}
+
+
 def test_one_chart_for_several_recordings_is_refused(media, tmp_path, capsys):
     clips = [str(media / name / "clip.wav") for name in ("same", "other")]
     assert cli.main(["analyze", *clips, "--save_plot", "plot.svg"]) == 2

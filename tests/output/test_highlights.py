@@ -312,6 +312,17 @@ def test_too_little_evidence_is_said(known, seconds, too_little):
     assert figures.warning == (f"{sentence}{max(5, seconds / 20):.1f} s are needed." if too_little else "")
 
 
+def test_shares_of_too_little_evidence_are_said_to_be_of_it(capsys):
+    rows = np.array([sure("happy")] * 3 + [np.full(7, np.nan)] * 57)
+    print_summary(factories.timeline(rows), [])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[printed.index("  in the 3.0 s with evidence:") + 1].split()[1:] == ["happy", "100.0%"]
+    assert sentence(factories.timeline(rows)).endswith("; too little to tell (happy 100% in the 3.0 s with evidence)")
+    enough = factories.timeline(np.array([sure("happy")] * 60))
+    print_summary(enough, [])
+    assert "with evidence:" not in capsys.readouterr().out and sentence(enough).endswith("; happy 100%")
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
