@@ -26,8 +26,8 @@ NOT_JSON = "The request is not a JSON object; send one, with the content type ap
 PAGE_HEADER = "x-emorec-page"  # Gradio's ``app_id``, see page/assets/answers.js
 OTHER_PAGE = "The program was started again after this page was loaded; load the page again."
 NOT_UPLOADED = (
-    "Only a file that was uploaded here since the program was started may be named; upload it, or paste an address as "
-    "a link."
+    "Only a file that was uploaded here since the program was started may be named; upload it first, or paste an "
+    "address as a link."
 )
 
 
