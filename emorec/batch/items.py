@@ -33,13 +33,21 @@ OTHER_FORMAT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """How an item ended: its ``source``, the ``version`` of the source that was read, the ``settings`` (a digest of the
-    choices and the model), and the ``outcome``."""
+    """How an item ended: its ``source``, the ``version`` of the source that was read, and the ``outcome``.
+
+    ``settings`` is a digest of the choices and the model, by which earlier versions know whether an item is due.
+    ``digest`` is one without what was measured of the model; "" in records of earlier versions.
+    """
 
     source: str
     version: str
     settings: str
     outcome: Outcome
+    digest: str = ""
+
+    def is_of(self, settings: str, digest: str) -> bool:
+        """Whether the item was analyzed with these choices and this model."""
+        return self.settings == settings or self.digest == digest
 
 
 def item_name(address: str) -> str:
@@ -109,18 +117,19 @@ def _parse_record(values: dict[str, Any]) -> Record | None:
         known = {field.name for field in fields(Outcome)}
         parsed = Outcome(**{name: value for name, value in outcome.items() if name in known})
         parsed = replace(parsed, files=tuple(parsed.files), notes=tuple(parsed.notes))
-        return Record(source=values["source"], version=values["version"], settings=values["settings"], outcome=parsed)
+        texts = {name: values[name] for name in ("source", "version", "settings")}
+        return Record(**texts, outcome=parsed, digest=values.get("digest", ""))
     except (KeyError, TypeError, AttributeError):
         return None
 
 
-def is_due(record: Record | None, source: Source, settings: str, folder: Path, retry: bool) -> bool:
+def is_due(record: Record | None, source: Source, settings: str, digest: str, folder: Path, retry: bool) -> bool:
     """Whether an item has to be analyzed.
 
     That is so if it never ended, if its source or the settings have changed since, if its results are gone, or if it
     failed and ``retry`` is set.
     """
-    if record is None or record.settings != settings:
+    if record is None or not record.is_of(settings, digest):
         return True
     if source.version and source.version != record.version:
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 
 from emorec import settings
@@ -11,8 +12,10 @@ from emorec.models import checkpoint, pretrained
 from emorec.models.device import resolve_device
 
 
-def pin(choices: Choices) -> tuple[Choices, str, tuple[str, ...]]:
-    """Fix the model of a batch: the choices with its commit or folder, a digest of model and detector, and notices.
+def pin(choices: Choices) -> tuple[Choices, tuple[str, str], tuple[str, ...]]:
+    """Fix the model of a batch: the choices with its commit or folder, two digests of model and detector, and notices.
+
+    The second digest leaves out what was measured of the model, on which no row depends.
 
     The checkpoint is loaded here too, so that an unusable one gives one error instead of one for each recording.
     Raises EmorecError.
@@ -21,13 +24,17 @@ def pin(choices: Choices) -> tuple[Choices, str, tuple[str, ...]]:
     origin = pretrained.resolve(choices.model)
     checkpoint.load(origin.folder)
     # The configuration holds the calibration, on which results depend although features do not.
-    digest = hashlib.sha256((origin.folder / checkpoint.CONFIG_FILE).read_bytes())
-    digest.update(origin.sha256.encode())
+    config = (origin.folder / checkpoint.CONFIG_FILE).read_bytes()
+    values = {name: value for name, value in json.loads(config).items() if name != "evaluation"}
+    networks = origin.sha256.encode()
     if detector := pretrained.face_detector_file():
-        digest.update(detector.read_bytes())
+        networks += detector.read_bytes()
+    whole, deciding = (
+        hashlib.sha256(each + networks).hexdigest() for each in (config, json.dumps(values, sort_keys=True).encode())
+    )
     model: str | None = str(origin.folder.resolve())
     if origin.repo:
         model = f"{origin.repo}@{origin.commit}"
     elif not (choices.model or settings.model()):
         model = None  # the bundled one, which may have another path on another machine
-    return replace(choices, model=model), digest.hexdigest(), origin.notices
+    return replace(choices, model=model), (whole, deciding), origin.notices

@@ -32,6 +32,10 @@ OPEN = (
     "{names} could not be brought up to date; another program may be using it. No result is lost. Close that "
     "program and run the same command again."
 )
+OUTDATED = (
+    "The results of {outdated} of {all} recordings were made with other choices or another model; these recordings are "
+    "analyzed again, and their new results replace the earlier ones."
+)
 ELSEWHERE = "{address} exists only in the process that made it; analyze it without workers (workers=0)."
 
 
@@ -132,7 +136,7 @@ def _prepare(
     records = items.Records(folder)
     records.remove_leftovers()
     manifest.remove_leftovers(folder)
-    chosen, fingerprint, notices = model.pin(chosen)
+    chosen, fingerprints, notices = model.pin(chosen)
     # Only the items' own folders are left out: recordings may lie beside them.
     inputs = list_sources(given, leave_out=[folder / record.outcome.item for record in records])
     for sentence in (*notices, *inputs.notes):
@@ -147,7 +151,11 @@ def _prepare(
         if sentence := people_file.wrong_recording_note(people_file.resolve(people), names):
             tell(sentence)
     _forget_expanded(records, inputs.expanded)
-    return State(folder=folder, choices=chosen, settings=chosen.digest(fingerprint), records=records, sources=sources)
+    settings, digest = map(chosen.digest, fingerprints)
+    state = State(folder=folder, choices=chosen, settings=settings, digest=digest, records=records, sources=sources)
+    if outdated := state.count_outdated():
+        tell(OUTDATED.format(outdated=outdated, all=len(sources)))
+    return state
 
 
 def _run(state: State, engine: Engine, retry: bool, progress: Callable[[Progress], object] | None) -> Progress:

@@ -31,7 +31,7 @@ DISK_FULL = (
 class State:
     """The state of every item of the inputs (``sources``, by item) and of the ``folder``.
 
-    ``settings`` is a digest of the choices and the model. ``pending`` are items that are waiting or running.
+    ``settings`` and ``digest`` are those of a Record. ``pending`` are items that are waiting or running.
     ``unwritten`` are the files of the manifest that could not be written, because another program has them open.
     ``notes`` are those of the outcomes of this run. Every method that writes raises EmorecError, in one sentence, if
     the folder cannot be written or the disk is full.
@@ -40,6 +40,7 @@ class State:
     folder: Path
     choices: Choices
     settings: str
+    digest: str
     records: items.Records
     sources: dict[str, Source]
     pending: dict[str, str] = field(default_factory=dict[str, str])
@@ -54,6 +55,12 @@ class State:
         found = [self.records.get(item) for item in self.sources if item not in self.pending]
         return [record for record in found if record is not None]
 
+    def count_outdated(self) -> int:
+        """How many recordings of the inputs are done, but with other choices or another model."""
+        known = [self.records.get(item) for item, source in self.sources.items() if not source.problem]
+        done = [record for record in known if record is not None and record.outcome.status == DONE]
+        return sum(not record.is_of(self.settings, self.digest) for record in done)
+
     def select_due(self, retry: bool) -> tuple[list[str], list[Outcome]]:
         """Select the items that have to be analyzed, which are then waiting.
 
@@ -63,7 +70,10 @@ class State:
         refused: list[Outcome] = []
         for item, source in self.sources.items():
             record = self.records.get(item)
-            if not items.is_due(record, source, self.settings, self.folder / item, retry):
+            if not items.is_due(record, source, self.settings, self.digest, self.folder / item, retry):
+                if record and not record.digest:  # of an earlier version: known again when the model is measured anew
+                    with self._errors():
+                        self.records.put(replace(record, digest=self.digest))
                 continue
             if source.problem:
                 refused.append(failure(item, source.problem))
@@ -97,7 +107,7 @@ class State:
                 if Path(name).name == name and not self._is_of_the_user(path):
                     path.unlink(missing_ok=True)
             values = {"source": source.address, "version": source.version, "settings": self.settings}
-            self.records.put(items.Record(**values, outcome=outcome))
+            self.records.put(items.Record(**values, digest=self.digest, outcome=outcome))
         self.notes += [f"{item}: {note}" for note in outcome.notes]
         self.pending.pop(item, None)
 

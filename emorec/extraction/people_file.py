@@ -27,13 +27,12 @@ from emorec.extraction.people import (
     default_name,
 )
 from emorec.extraction.people_edits import clock, stretches
-from emorec.extraction.people_parsing import parse
+from emorec.extraction.people_parsing import FORMAT, parse
 from emorec.extraction.people_tracks import Tracks, owners
 from emorec.extraction.persons import seconds_shown
 from emorec.extraction.thumbnails import thumbnail
 
 SUFFIX = ".people.json"
-FORMAT = 1  # increases with every change that an older version cannot read
 MAX_BYTES = 50_000_000
 
 PeopleLike = str | PathLike[str] | Mapping[str, Any] | People

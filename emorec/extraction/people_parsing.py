@@ -10,6 +10,8 @@ from typing import Any
 from emorec.errors import EmorecError
 from emorec.extraction.people import MAX_PERSONS, VOICE_NAMES, People, Person, Track, checked_name
 
+FORMAT = 1  # increases with every change that an older version cannot read
+NEWER = "{name} is a names file of a newer version of emorec (format {found}, not {known}); use it with that version."
 SHAPE = 'is not a names file, {"persons": [{"number": 0, "name": "Anna"}, ...]}: '
 HEARD = "{voice} is only heard, in a channel of its own, and cannot be one person with {name}; give it another name."
 NUMBER_TWICE = "Person {number} is listed twice in the names file; list each person once."
@@ -22,6 +24,9 @@ def parse(facts: object, name: str = "The mapping") -> People:
         return EmorecError(f"{name} {SHAPE}{what}.")
 
     facts = facts if isinstance(facts, Mapping) else {}
+    found = facts.get("format")
+    if isinstance(found, int) and found > FORMAT:
+        raise EmorecError(NEWER.format(name=name, found=found, known=FORMAT))
     persons = facts.get("persons")
     if not isinstance(persons, list) or len(persons) > MAX_PERSONS:
         raise wrong(f'"persons" must be a list of at most {MAX_PERSONS}')

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NO_RESULT = "{name} is left out, because it cannot be read as a result ({reason})."
 OTHER = "{name} is left out, because it is of another version ({found}, not {known})."
+EARLY = (
+    "{name} is left out, because an early version of emorec wrote it, without a schema; analyse the recording again."
+)
 NESTED = {"probabilities": "", "face": "face_", "voice": "voice_"}
 FACTS = ("media", "choices", "complete")  # keys of a JSON result with what its rows do not say
 TEXTS, FLAGS = ("dominant", "name"), ("sure",)
@@ -50,7 +53,9 @@ def _from_json(path: Path) -> dict[str, Any] | str | None:
     values = json.loads(path.read_bytes())
     if not isinstance(values, dict) or not {"emorec", "rows", "choices"} <= values.keys():
         return None
-    if values.get("schema") != JSON_SCHEMA:
+    if "schema" not in values:
+        return EARLY.format(name=files.shown(path.name))
+    if values["schema"] != JSON_SCHEMA:
         return OTHER.format(name=files.shown(path.name), found=values.get("schema"), known=JSON_SCHEMA)
     people = [_person(person) for person in values.get("people", [])]
     windows = _windows(values["rows"])

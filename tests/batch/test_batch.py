@@ -2,7 +2,9 @@
 
 import csv
 import errno
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from emorec import files
 from emorec.batch import choices, items, local_engine, run
 from emorec.batch.local_engine import LocalEngine
 from emorec.errors import EmorecError
+from emorec.models import checkpoint
 from emorec.output import workbook
 from support import batches
 from support.paths import ROOT
@@ -151,9 +154,9 @@ def few(model, tmp_path):
     media = batches.recordings(tmp_path / "few", 4, videos=0, bad=1)
 
     def analyze(*inputs, **how):
-        return emorec.analyze_batch(inputs or [media], tmp_path / "out", model, "cpu", workers=0, **how)
+        return emorec.analyze_batch(inputs or [media], analyze.out, analyze.model, "cpu", workers=0, **how)
 
-    analyze.media, analyze.out = media, tmp_path / "out"
+    analyze.media, analyze.out, analyze.model = media, tmp_path / "out", model
     return analyze
 
 
@@ -172,6 +175,37 @@ def test_only_what_is_new_or_changed_or_asked_for_is_analyzed_again(few):
     assert few(step=0.5).analyzed == 5
     assert few(str(first), step=0.5).done == 1  # other inputs: the rest stays in the manifest
     assert len(rows(few.out)) == 5
+
+
+def test_nothing_is_repeated_when_the_model_is_measured_anew(few, model, tmp_path):
+    few.model = shutil.copytree(model, tmp_path / "measured")
+    few()
+    for path in (few.out / items.FOLDER / "items").iterdir():  # as earlier versions wrote them
+        record = json.loads(path.read_bytes())
+        del record["digest"]
+        path.write_text(json.dumps(record))
+    assert few().analyzed == 0
+    measured = checkpoint.load(few.model)
+    measured.evaluation["own-data"] = {"what": "recordings", "metric": "accuracy", "items": 9, "results": {"face": 0.5}}
+    before = (few.model / checkpoint.CONFIG_FILE).read_bytes()
+    checkpoint.save_config(measured, few.model)
+    assert (few.model / checkpoint.CONFIG_FILE).read_bytes() != before
+    result = few()
+    assert (result.analyzed, result.notes) == (0, ())
+
+
+def test_a_note_says_that_results_of_other_choices_or_another_model_are_replaced(few, model, tmp_path):
+    few.model = shutil.copytree(model, tmp_path / "calibrated")
+    assert few().notes == ()
+    note = run.OUTDATED.format(outdated=3, all=4)  # one failed before
+    assert few(step=0.5).notes == (note,)
+    assert few(step=0.5).notes == ()
+    path = few.model / checkpoint.CONFIG_FILE
+    config = json.loads(path.read_bytes())
+    config["calibration"]["face"]["scale"] *= 2
+    path.write_text(json.dumps(config))
+    result = few(step=0.5)
+    assert (result.analyzed, result.notes) == (4, (note,))
 
 
 def test_files_that_a_later_run_does_not_write_are_removed_and_own_ones_stay(few):

@@ -62,8 +62,8 @@ def test_when_an_item_is_due(tmp_path, record):
     source = Source(address=record.source, version=record.version)
     failed = replace(record, outcome=replace(record.outcome, status=FAILED))
 
-    def due(known, retry=False, folder=tmp_path, settings="s", source=source):
-        return items.is_due(known, source, settings, folder, retry)
+    def due(known, retry=False, folder=tmp_path, settings="s", digest="d", source=source):
+        return items.is_due(known, source, settings, digest, folder, retry)
 
     changed = replace(source, version="1-3")
     assert due(None)
@@ -72,6 +72,9 @@ def test_when_an_item_is_due(tmp_path, record):
     assert not due(failed) and due(failed, retry=True)
     assert due(failed, settings="t") and due(failed, source=changed)
     assert not due(record, source=replace(source, version=""))  # a link, of which nothing is known before
+    with_digest = replace(record, digest="d")
+    assert not due(with_digest, settings="t")  # only what was measured of the model is another
+    assert due(with_digest, settings="t", digest="e")
 
 
 def test_a_manifest_says_its_version_and_is_read_back(tmp_path):

@@ -39,7 +39,7 @@ class Engine:
 
 @pytest.fixture
 def batch(monkeypatch, tmp_path):
-    monkeypatch.setattr(model, "pin", lambda chosen: (chosen, "model", ()))
+    monkeypatch.setattr(model, "pin", lambda chosen: (chosen, ("model", "model"), ()))
 
     def of(*given, out=tmp_path / "out", **how):
         return run.run(list(map(str, given)), Path(out), choices.Choices(), Engine(), **how)
@@ -273,7 +273,8 @@ def test_a_names_file_of_the_user_stays_when_the_results_get_another_name(become
     made, found = result("face", path if becomes == "given" else None)
     expected = {"a.face.csv", "a.face.people.json"} | ({path.name} if becomes != "untouched" else set())
     assert {*found} == expected
-    assert made.notes == (f"{path.parent.name}: a.face is written.",)
+    outdated = run.OUTDATED.format(outdated=1, all=1)
+    assert made.notes == (outdated, f"{path.parent.name}: a.face is written.")
     assert not result("face")[0].notes  # nothing was written
 
 

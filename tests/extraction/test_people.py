@@ -401,6 +401,17 @@ def test_a_file_of_another_shape_is_one_sentence(content, tmp_path):
         people_file.read(path)
 
 
+def test_a_file_of_a_newer_version_is_refused_and_one_without_a_format_is_read(tmp_path):
+    path = tmp_path / "clip.people.json"
+    persons = {"persons": [{"number": 0, "name": "Anna"}]}
+    for known in ({}, {"format": 1}):
+        path.write_text(json.dumps(persons | known))
+        assert people_file.read(path).names() == {0: "Anna"}
+    path.write_text(json.dumps(persons | {"format": 2}))
+    with pytest.raises(EmorecError, match=r"^clip\.people\.json is a names file of a newer version .* \(format 2, "):
+        people_file.read(path)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{", b"[" * 100_000, b"a,b\n1,2\n"])
 def test_what_is_no_json_is_one_sentence(content, tmp_path):
     (tmp_path / "names.csv").write_bytes(content)

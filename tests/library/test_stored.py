@@ -17,7 +17,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction import people_file
 from emorec.inference.timeline import infer
-from emorec.library import items, stored
+from emorec.library import items, plain_results, stored
 from emorec.library.groups import means
 from emorec.library.schema import ANYBODY
 from emorec.library.tables import write_tables
@@ -107,6 +107,22 @@ def test_a_result_of_the_beginning_of_a_sound_file_is_still_one(tmp_path, kept):
     assert (again.complete, again.duration, has_pictures(again)) == (False, 3600.0, False)
     with library.open(tmp_path) as found:
         assert found.query("select duration from media").to_pylist() == [{"duration": 3600.0}]
+
+
+def test_a_json_result_without_a_schema_is_named_as_an_early_one_and_left_out(tmp_path):
+    made = infer(result_folders.two_people(), factories.checkpoint())
+    for name in ("early", "later", "talk"):
+        formats.FORMATS["json"].write(made, tmp_path / f"{name}.json")
+    for name, change in (("early", None), ("later", 2)):
+        values = json.loads((tmp_path / f"{name}.json").read_text())
+        values = {key: value for key, value in values.items() if key != "schema"}
+        (tmp_path / f"{name}.json").write_text(json.dumps(values | ({"schema": change} if change else {})))
+    with library.open(tmp_path) as found:
+        assert found.query("select item from media").to_pylist() == [{"item": "talk"}]
+        assert list(found.notes) == [
+            plain_results.EARLY.format(name="early.json"),
+            plain_results.OTHER.format(name="later.json", found=2, known=1),
+        ]
 
 
 def test_a_parquet_result_that_does_not_tell_its_length_is_as_long_as_its_rows(tmp_path):

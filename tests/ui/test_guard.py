@@ -285,6 +285,16 @@ def test_large_and_odd_bodies_are_refused(client):
     assert client.post("/login", data={"username": "x" * 70_000}).status_code == 413
 
 
+def test_a_page_of_before_a_restart_is_told_to_load_again(served, client):
+    number = client.get(f"{API}/app_id").json()["app_id"]
+    event = {"data": [], "fn_index": 0, "session_hash": "restarted"}
+    for given, status in ((f"{float(number):.0f}", 200), (None, 200), ("12", 409), ("x", 409)):
+        sent = {} if given is None else {bodies.PAGE_HEADER: given}
+        answer = client.post(f"{API}/queue/join", json=event, headers=sent)
+        assert answer.status_code == status
+    assert answer.json() == {"detail": bodies.OTHER_PAGE}
+
+
 def test_web_sockets_are_closed():
     sent = []
 

@@ -10,6 +10,7 @@ import pytest
 from emorec.analyzer import Analyzer
 from emorec.ui.page import downloads as page_downloads
 from emorec.ui.page import layout
+from emorec.ui.server import bodies
 from support import factories, late_ends
 from support.pages import finished, set_number, visiting
 
@@ -22,6 +23,7 @@ SERVER = """
     if (path.endsWith("/queue/join")) {
       const { id, fn_index } = JSON.parse(options.body);
       joined.push(id);
+      window.pageOf = new Headers(options.headers).get("x-emorec-page");
       if (fn_index === 99) throw new Error("no connection");
       return Response.json({ event_id: id });
     }
@@ -239,6 +241,17 @@ def test_an_edit_waits_only_so_long_for_the_answer_to_the_one_before(page):
     assert joined(page) == "a"
     page.clock.run_for(2_000)
     assert joined(page) == "ab"
+
+
+def test_an_event_names_its_page_as_the_server_does(page):
+    join(page, "a")
+    assert page.evaluate("pageOf") is None  # no page of Gradio
+    number = 2**63 + 12345
+    page.evaluate(f"() => {{ window.gradio_config = JSON.parse('{{\"app_id\": {number}}}'); }}")
+    join(page, "b")
+    bodies.check_page(page.evaluate("pageOf"), number)
+    with pytest.raises(bodies.Refused):
+        bodies.check_page(page.evaluate("pageOf"), number + 2**13)
 
 
 def test_which_events_are_sent_in_turn():

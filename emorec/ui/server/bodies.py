@@ -23,7 +23,12 @@ FILE_ROUTE = "/gradio_api/file="
 TOO_LARGE = "The request is larger than the 64 kB that are read here; only uploads may be larger."
 TOO_SLOW = "The request took too long to arrive; send it again."
 NOT_JSON = "The request is not a JSON object; send one, with the content type application/json."
-NOT_UPLOADED = "Only a file that was uploaded here may be named; upload it first, or paste an address as a link."
+PAGE_HEADER = "x-emorec-page"  # Gradio's ``app_id``, see page/assets/answers.js
+OTHER_PAGE = "The program was started again after this page was loaded; load the page again."
+NOT_UPLOADED = (
+    "Only a file that was uploaded here since the program was started may be named; upload it first, or paste an "
+    "address as a link."
+)
 
 
 class Refused(Exception):
@@ -82,6 +87,16 @@ def parse_json(body: bytes, content_type: str) -> dict[str, Any]:
 def dump_json(given: dict[str, Any]) -> bytes:
     """A parsed object as a new body, so that the next parser cannot understand it differently."""
     return json.dumps(given).encode("ascii")
+
+
+def check_page(given: str | None, app_id: int) -> None:
+    """Check that an event is from the page that is served now; ``given`` is PAGE_HEADER, None from other programs.
+
+    A page that was loaded before the program was started again shows what the program has forgotten, and calls
+    functions by the numbers that they had in the version at that time. Raises Refused.
+    """
+    if given is not None and given != f"{float(app_id):.0f}":  # JavaScript reads numbers of 64 bits as floats
+        raise Refused(409, OTHER_PAGE)
 
 
 def check_files(given: Any, folder: Path, hosts: Iterable[str]) -> None:

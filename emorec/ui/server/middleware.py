@@ -149,6 +149,7 @@ class Exchange:
                 with contextlib.suppress(ClientDisconnect):
                     await self._app(self._scope, self._upload.counting(receive), self._respond)
         elif kind == "json":
+            bodies.check_page(self._headers.get(bodies.PAGE_HEADER), self._scope["app"].get_blocks().app_id)
             given = bodies.parse_json(await bodies.read(receive), self._headers.get("content-type", ""))
             bodies.check_files(given, options.folder, own_names)
             self._check_session(given.get("session_hash"))

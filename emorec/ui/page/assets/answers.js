@@ -12,6 +12,9 @@
 // Gradio's server handles the events of a page side by side: a download could be written without the name that was given
 // in the same moment, and of two edits of persons one could be lost. Therefore the events whose numbers are in ``edits``
 // and ``downloads`` are sent when the edit before them is answered.
+//
+// Each event names the page that it is from, so that the server can refuse what a page sends that was loaded before the
+// server was started again.
 (edits = [], downloads = []) => {
   const plain = window.fetch, JOIN = "/queue/join", DATA = "/queue/data", AT_MOST = 1000; // ms
   const KEPT = 8000; // characters of an edit
@@ -105,7 +108,10 @@
     return done;
   };
 
-  const joining = async (resource, options) => {
+  const joining = async (resource, given) => {
+    const headers = new Headers(given.headers), app = window.gradio_config?.app_id;
+    if (app !== undefined) headers.set("x-emorec-page", BigInt(app));
+    const options = { ...given, headers };
     const number = parsed(options.body).fn_index, done = await turn(number);
     // An edit is sent also if the page is closed in this moment; the browser allows this for 64 kB in all.
     const keepalive = edits.includes(number) && options.body.length < KEPT;
