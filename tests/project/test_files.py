@@ -1,13 +1,15 @@
 """Files that another program has open, as Windows treats them, and names that it reserves."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from emorec import EmorecError, files
+from emorec import EmorecError, download, files
 from emorec.extraction import cache
 from emorec.media.writer import MovieWriter
+from emorec.output import names
 from support.in_use import held_open
 
 KEY = "0" * 32
@@ -86,6 +88,25 @@ def test_stored_features_in_use_for_a_moment_are_forgotten(tmp_path, waits):
     with held_open(segment), pytest.raises(EmorecError, match="cannot be removed"):
         cache.forget(KEY, tmp_path)
     assert segment.exists()
+
+
+def test_a_download_in_use_for_a_moment_is_kept(tmp_path, waits):
+    media = tmp_path / "working" / "media"
+    media.mkdir(parents=True)
+    (media / "media.mp4").write_bytes(b"x")
+    found = {"key": 6 * "00ff", "file": "media.mp4", "title": "Talk", "id": "x"}
+    with held_open(media / "media.mp4", tries=1), held_open(media / download.FACTS_FILE, tries=2):
+        kept = download._keep(found, "https://example.com/v", tmp_path, tmp_path / "working")
+    assert kept.path == tmp_path / (6 * "00ff") / "Talk.mp4" and kept.path.read_bytes() == b"x"
+
+
+def test_a_name_without_an_owner_is_taken_although_its_record_is_in_use(tmp_path, waits):
+    record = tmp_path / names.RECORDS / "clip"
+    record.parent.mkdir()
+    record.touch()  # as a killed command leaves it
+    with held_open(record, tries=1):
+        assert names.claim(tmp_path, Path("clip.mp4"), "/clip.mp4", str, []) == "clip"
+    assert record.read_text() == "/clip.mp4"
 
 
 @pytest.mark.parametrize("name", ["con", "CON.mp4", "con .mp4", "lpt1", "nul.tar.gz"])
