@@ -6,17 +6,24 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from emorec.errors import EmorecError
 
 PARTIAL_SUFFIX = ".partial"  # of a temporary file
 # Names that Windows reserves for devices: no file can have one of them, whatever its ending.
-DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)
+IN_USE = (5, 32)  # Windows' numbers for "access is denied" and "used by another process"
+OPEN_ELSEWHERE = "another program may have it open, or it is read-only"
+WAITS = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds before a file in use is tried again
 PARTIAL = 150  # bytes of a file's name in that of its temporary file; most systems allow 255 for a name
+
+Result = TypeVar("Result")
 
 
 def write(path: str | Path, content: bytes | Iterable[bytes]) -> None:
@@ -41,11 +48,47 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             _force(file.fileno())
-        partial.replace(path)
+        when_free(lambda: partial.replace(path))
     except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+        discard(partial)
         raise
+
+
+def discard(partial: Path) -> None:
+    """Remove a temporary file, if there is one."""
+    with contextlib.suppress(OSError):
+        partial.chmod(0o600)  # Windows removes no file that is read-only, as the one that it replaces may be
+        when_free(partial.unlink)
+
+
+def empty(folder: Path, keep: Collection[str]) -> bool:
+    """Remove all that is in a folder but the files named ``keep``; return whether nothing else is left.
+
+    Files in use stay on Windows, and others that the process may not remove.
+    """
+    for path in folder.glob("*"):  # nothing if somebody has removed the folder
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name not in keep:
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return all(path.name in keep for path in folder.glob("*"))
+
+
+def when_free(action: Callable[[], Result]) -> Result:
+    """The result of an action on a file; while the file is in use, the action is tried again for a short time.
+
+    On Windows nobody can rename, replace or remove a file that another program has open, and a virus scanner opens
+    every new file for a moment. Raises OSError.
+    """
+    for wait in WAITS:
+        try:
+            return action()
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in IN_USE:
+                raise
+            time.sleep(wait)
+    return action()
 
 
 def keep_mode(path: Path, partial: Path) -> None:
@@ -101,7 +144,9 @@ def write_result(path: str | Path, content: bytes | Iterable[bytes]) -> None:
         else:
             write(os.path.realpath(path), content)
     except OSError as error:
-        raise EmorecError(f"{path} cannot be written ({error.strerror or error}); choose another place.") from None
+        in_use = getattr(error, "winerror", None) in IN_USE and os.path.isfile(path)
+        reason = OPEN_ELSEWHERE if in_use else error.strerror or error
+        raise EmorecError(f"{path} cannot be written ({reason}); choose another place.") from None
 
 
 def is_special(path: str | Path) -> bool:

@@ -108,6 +108,6 @@ def processors(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """How many processors this process may use: those of its affinity, and no more than its container's share."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-        quota, period = cgroup.read_text().split()
+        quota, period = cgroup.read_text(encoding="utf-8").split()
         return min(bound, max(1, math.ceil(int(quota) / int(period))))  # the quota "max" raises ValueError: no limit
     return bound

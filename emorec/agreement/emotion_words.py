@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -71,11 +72,16 @@ def _ordered(one: Any, other: Any) -> tuple[str, str | None]:
     one, other = (None if each is None else str(each).strip() for each in (one, other))
     for label, emotion in ((one, other), (other, one)):
         if label and emotion and emotion.lower() in EMOTIONS:
-            return label.casefold(), emotion.lower()
+            return _folded(label), emotion.lower()
     for label, nothing in ((one, other), (other, one)):
         if label and _is_nothing(nothing):
-            return label.casefold(), None
+            return _folded(label), None
     raise EmorecError(WRONG_PAIR.format(one=other, other=one))
+
+
+def _folded(label: str) -> str:
+    """A label without the difference between upper and lower case, and between the two ways to write é."""
+    return unicodedata.normalize("NFC", label.casefold())
 
 
 def _is_nothing(value: Any) -> bool:
@@ -131,8 +137,8 @@ def _pairs_of_mapping(content: Mapping[str, Any]) -> list[tuple[Any, Any]]:
 
 def emotion_of(label: str, meanings: Mapping[str, str | None]) -> tuple[bool, str | None]:
     """Whether a label is known, and the emotion that it stands for, None for none of the seven."""
-    word = label.strip().casefold().replace("_", " ")
-    for each in (label.strip().casefold(), word):
+    word = _folded(label.strip())
+    for each in (word, word.replace("_", " ")):
         if each in meanings:
             return True, meanings[each]
     return False, None

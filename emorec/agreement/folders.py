@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from os import PathLike
 from pathlib import Path
 
@@ -76,6 +77,11 @@ def _match(results: list[str], labels: list[str]) -> dict[str, str]:
     return matched
 
 
+def _name_of(path: Path) -> str:
+    """The name by which results and labels of one recording are alike: macOS may write é as e with an accent."""
+    return unicodedata.normalize("NFC", names.file_stem(path.stem))
+
+
 def _label_files(results: Path, labels: Path) -> dict[str, list[Path]]:
     """The files of labels in a folder, by the name that results of the same recording have. Raises EmorecError."""
     if not labels.is_dir():
@@ -87,7 +93,7 @@ def _label_files(results: Path, labels: Path) -> dict[str, list[Path]]:
         raise EmorecError(NO_LABELS.format(labels=labels))
     found: dict[str, list[Path]] = {}
     for path in files:
-        found.setdefault(names.file_stem(path.stem), []).append(path)
+        found.setdefault(_name_of(path), []).append(path)
     return found
 
 
@@ -98,7 +104,7 @@ def _result_files(results: Path, labels: Path) -> dict[str, list[Path]]:
     for suffix in RESULTS:
         for path in sorted([*results.glob(f"*{suffix}"), *results.glob(f"*/*{suffix}")]):
             if path.name[0] != "." and path.parent.resolve() != label_folder and not path.stem.endswith(OTHERS):
-                found.setdefault(names.file_stem(path.stem), []).append(path)
+                found.setdefault(_name_of(path), []).append(path)
     return found
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from emorec.errors import EmorecError, require
+from emorec.files import avoid_device_name
 from emorec.media.containers import SUFFIXES
 from emorec.settings import Limits
 
@@ -212,7 +213,8 @@ def _file_name(path: str) -> str:
     suffix = suffix[:MAX_SUFFIX]
     while len(f"{stem}{suffix}".encode()) > MAX_NAME:
         stem = stem[:-1]
-    return f"{stem}{suffix}" if stem.strip(".") else f"recording{suffix}"
+    name = f"{stem}{suffix}".rstrip(" .")  # no name on Windows ends so
+    return avoid_device_name(name) if stem.strip(" .") else f"recording{suffix}"
 
 
 def _object(scheme: str, name: str, facts: Mapping[str, Any]) -> Object:

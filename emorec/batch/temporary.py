@@ -35,7 +35,7 @@ def folder() -> Iterator[str]:
                     (made / LOCKED).touch()
             yield str(made)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        _remove(made)
 
 
 def remove_leftovers() -> None:
@@ -51,4 +51,10 @@ def remove_leftovers() -> None:
             finally:
                 os.close(descriptor)
             if free:
-                shutil.rmtree(left, ignore_errors=True)
+                _remove(left)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; its locks stay until everything else is gone, so that what is in use is removed later."""
+    if files.empty(folder, (LOCK, LOCKED)):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -47,7 +47,9 @@ def environment(keep: Iterable[str] = (), **values: str) -> dict[str, str]:
 def start(command: Iterable[str], variables: dict[str, str], **options) -> subprocess.Popen:
     """Start a program in a process group of its own; ``options`` are those of ``subprocess.Popen``."""
     limits.warn_of_missing()
-    return subprocess.Popen([*command], env=variables, start_new_session=True, **options)
+    # On Windows, which has no sessions, Ctrl-C would reach it too, and what it reads would count as damaged.
+    group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+    return subprocess.Popen([*command], env=variables, start_new_session=True, creationflags=group, **options)
 
 
 def sentence(text: object) -> str:

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; what the user can correct is one sentence and code 2."""
     with contextlib.suppress(AttributeError):  # a program that calls this may have replaced stdout
         # A terminal without emoji, or a file name that is not text, must not cost a finished result.
-        sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+        sys.stdout.reconfigure(errors=streams.PLAIN)  # pyright: ignore[reportAttributeAccessIssue]
     commands = {
         "analyze": analyzing.run,
         "batch": _batch,

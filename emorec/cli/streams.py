@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+PLAIN = "emorec-plain"  # the name of ``_plainer`` among Python's handlers of characters that an encoding lacks
 LOST = "emorec: standard output cannot be written ({reason}), so nothing more is printed there; the work goes on."
 
 
@@ -51,3 +53,17 @@ def discard(stream: TextIO) -> None:
             os.dup2(nowhere, stream.fileno())
     finally:
         os.close(nowhere)
+
+
+def _plainer(error: UnicodeError) -> tuple[str, int]:
+    """In place of characters that an encoding lacks: a hyphen for a minus sign, else a question mark.
+
+    The encoding of a pipe on Windows lacks the minus sign, and with a question mark a number would lose its sign.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join("-" if letter == "\N{MINUS SIGN}" else "?" for letter in lacking), error.end
+
+
+codecs.register_error(PLAIN, _plainer)

@@ -188,10 +188,10 @@ def _keep(result: dict, url: str, folder: Path, working: Path) -> Fetched:
     title = _title(result.get("title"), url)
     facts = {"file": f"{_file_name(title)}{file.suffix}", "title": title, "id": video_id}
     try:
-        file.rename(working / "media" / facts["file"])
+        files.when_free(lambda: file.rename(working / "media" / facts["file"]))
         (working / "media" / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
         shutil.rmtree(stored, ignore_errors=True)
-        (working / "media").rename(stored)
+        files.when_free(lambda: (working / "media").rename(stored))
     except OSError as error:
         raise EmorecError(
             f"The download could not be kept ({error.strerror}); free some space and try again."

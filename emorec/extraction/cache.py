@@ -9,7 +9,7 @@ import time
 import uuid
 from pathlib import Path
 
-from emorec import settings
+from emorec import files, settings
 from emorec.errors import EmorecError
 from emorec.extraction.feature_folder import HEAD_FILE
 
@@ -76,8 +76,8 @@ def forget(key: str, folder: Path | None = None) -> bool:
     stored = (settings.cache_folder() if folder is None else Path(folder)) / key
     removed = stored.with_name(f".{key}.{uuid.uuid4().hex}")
     try:
-        stored.rename(removed)  # in one step, so that another run never finds a part of it
-        shutil.rmtree(removed)
+        files.when_free(lambda: stored.rename(removed))  # in one step, so that another run never finds a part of it
+        files.when_free(lambda: shutil.rmtree(removed))
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -88,12 +88,11 @@ class MovieWriter:
                 with self._errors():
                     self._container.close()
                     files.keep_mode(self._target, self._partial)
-                    os.replace(self._partial, self._target)
+                    files.when_free(lambda: os.replace(self._partial, self._target))
         finally:
             with contextlib.suppress(FFmpegError, OSError):
                 self._container.close()
-            with contextlib.suppress(OSError):
-                self._partial.unlink(missing_ok=True)
+            files.discard(self._partial)
 
     def _mux(self, stream: Any, frame: Any) -> None:
         with self._errors():

@@ -92,6 +92,7 @@ def pull_file(
     """
     import huggingface_hub
 
+    cached = None
     with contextlib.suppress(OSError):  # a cache that cannot be read counts as empty
         cached = huggingface_hub.try_to_load_from_cache(repo, filename, revision=revision)
         if isinstance(cached, str) and _difference(Path(cached), sha256, size) is None:
@@ -102,6 +103,9 @@ def pull_file(
         )
     from emorec.models.hub_call import call
 
+    if isinstance(cached, str) and not os.path.islink(cached):
+        # Where there are no links, as on Windows, the Hub's library keeps it even if it downloads the file again.
+        _remove_from_cache(Path(cached))
     downloaded = call(
         lambda _: _download_file(repo, filename, revision, size),
         f"{filename} of {repo} is not available from the Hub",

@@ -98,7 +98,7 @@ def _record(record: Path, owner: bytes) -> bytes:
     try:
         partial.write_bytes(owner)
         if _is_empty(record):
-            partial.replace(record)
+            files.when_free(lambda: partial.replace(record))
             time.sleep(PAUSE)  # another command may replace it too; the last one gets the name
         else:
             _link(partial, record)

@@ -15,6 +15,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from emorec import files
 from emorec.settings import cache_folder
 from emorec.ui.server import log
 
@@ -43,7 +44,7 @@ def clip() -> Path | None:
         with tempfile.TemporaryDirectory(dir=file.parent) as folder:
             unfinished = Path(folder) / NAME
             record(unfinished)
-            os.replace(unfinished, file)
+            files.when_free(lambda: os.replace(unfinished, file))
     except OSError as error:
         log.error("The example clip could not be made", error)
         return None

@@ -395,6 +395,17 @@ def test_recordings_in_folders_are_compared_as_one(tmp_path, capsys):
     assert "recording" not in emorec.compare(out / "1-abc" / "1.csv", lab / "1.csv").to_csv().splitlines()[0]
 
 
+def test_names_and_labels_are_found_in_both_ways_to_write_an_accent(tmp_path):
+    out, lab = in_folders(tmp_path, 2)
+    composed, decomposed = "\N{LATIN SMALL LETTER E WITH ACUTE}", "e\N{COMBINING ACUTE ACCENT}"
+    for number, (result, labels) in enumerate([(composed, decomposed), (decomposed, composed)]):
+        (out / f"{number}-abc" / f"{number}.csv").rename(out / f"{number}-abc" / f"{number}{result}.csv")
+        (lab / f"{number}.csv").unlink()
+        written(lab, [(0, 10, f"g{labels}n{labels}")], f"{number}{labels}.csv")
+    found = emorec.compare(out, lab, map=f"g{composed}n{decomposed}=happy")
+    assert (found.every.rows, found.every.accuracy.value) == (20, 0.5)
+
+
 @pytest.mark.parametrize("given", [".", "../out/1-abc/.."])
 def test_a_comparison_of_the_current_folder_has_its_name(tmp_path, monkeypatch, given):
     out, _ = in_folders(tmp_path, 2)

@@ -3,6 +3,7 @@
 import pytest
 
 import emorec
+from emorec import files
 from emorec.batch import storage
 from emorec.batch.inputs import list_sources
 from emorec.errors import EmorecError
@@ -107,6 +108,8 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
 
 
 def test_the_file_of_an_object_has_a_name_that_every_system_takes():
-    for path in ("b/..", "b/a\\..\\c:d.mp4", "b/" + "ä" * 300 + ".mp4", "b/", "b/\n.mp4", "b/a." + "ä" * 300):
+    long = ("b/" + "ä" * 300 + ".mp4", "b/a." + "ä" * 300)
+    for path in ("b/..", "b/a\\..\\c:d.mp4", "b/", "b/\n.mp4", "b/con.mp4", "b/a. ", *long):
         name = storage._file_name(path)
         assert name and len(name.encode()) <= 200 and not set(name) & set('\\/:*?"<>|\n') and name.strip(".")
+        assert not name.endswith((".", " ")) and not files.DEVICES.match(name)

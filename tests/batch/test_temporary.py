@@ -1,5 +1,6 @@
 """Temporary folders of what is fetched: none stays after its process."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 from emorec import cli, settings
 from emorec.batch import temporary
+from support.in_use import held_open
 from support.paths import ROOT
 
 HOLD = """
@@ -102,3 +104,18 @@ def killed(command, temporary_folder, until):
 def test_the_password_of_the_page_goes_to_no_other_machine():
     environment = {"EMOREC_AUTH": "me:secret", "EMOREC_CACHE": "/c", "HOME": "/h"}
     assert settings.library_variables(environment) == {"EMOREC_CACHE": "/c"}
+
+
+def test_what_is_in_use_at_the_end_is_removed_later(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    opened = contextlib.ExitStack()
+    with temporary.folder() as mine:
+        fetched, other = (os.path.join(mine, name) for name in ("a.mp4", "b.mp4"))
+        for file in (fetched, other):
+            open(file, "wb").close()
+        opened.enter_context(held_open(fetched))
+    temporary.remove_leftovers()
+    assert os.path.exists(fetched) and not os.path.exists(other)
+    opened.close()
+    temporary.remove_leftovers()
+    assert not list(tmp_path.iterdir())

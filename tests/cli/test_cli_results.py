@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -363,6 +364,15 @@ def test_a_terminal_without_emoji_or_a_name_that_is_no_text_costs_no_result(enco
     text = printed.getvalue().decode(encoding)
     assert os.path.join("out", "caf?.png") in text
     assert f"  {EMOJI['angry'] if encoding == 'utf-8' else '?'} angry      75.0%" in text
+
+
+def test_a_number_keeps_its_sign_in_an_encoding_without_a_minus(monkeypatch, tmp_path):
+    """As that of a pipe on Windows."""
+    printed = io.BytesIO()
+    monkeypatch.setattr(analyzer.Analyzer, "analyze", answering(ANSWER))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="cp1252"))
+    assert cli.main(["analyze", "clip.wav", "--out", "out"]) == 0
+    assert re.search(r"Valence -0\.\d\d and arousal .* on average \(-1 to 1\)", printed.getvalue().decode("cp1252"))
 
 
 PROGRAM = """

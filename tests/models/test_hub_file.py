@@ -1,6 +1,7 @@
 """models/hub.py, single files: the real client against a Hub on the loopback interface."""
 
 import hashlib
+import os
 import socket
 import threading
 
@@ -65,6 +66,19 @@ def test_a_file_of_another_size_is_refused_before_it_is_downloaded(single):
 
 def test_a_file_damaged_in_the_cache_is_downloaded_again(single):
     path = file()
+    path.write_bytes(b"damaged")
+    assert file().read_bytes() == CONTENT
+
+
+def test_a_file_damaged_in_a_cache_without_links_is_downloaded_again(single, monkeypatch):
+    """As on Windows, where few users may make links."""
+
+    def refused(*_, **__):
+        raise OSError("A required privilege is not held by the client")
+
+    monkeypatch.setattr(os, "symlink", refused)
+    path = file()
+    assert not path.is_symlink()
     path.write_bytes(b"damaged")
     assert file().read_bytes() == CONTENT
 

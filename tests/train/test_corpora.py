@@ -160,7 +160,7 @@ def test_linked_folders_are_followed_and_what_is_not_read_is_counted(tmp_path, c
     data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
     touch(elsewhere, "1.png")
     touch(data, "happy/anna/1.png", "happy/anna/2.HEIC", "happy/anna/3.heic", "sad/anna/1.m4v", "sad/anna/2.png")
-    touch(data, "sad/anna/.hidden.xyz", "sad/anna/2.wav")
+    touch(data, "sad/anna/.hidden.xyz", "sad/anna/2.wav", "Thumbs.db", "sad/anna/desktop.ini", "sad/anna/._2.png")
     (data / "sad" / "dora").symlink_to(elsewhere)
     (data / "sad" / "again").symlink_to(data / "happy")
     assert [str(item.path.relative_to(data)) for item in layouts.by_folder(data, "face")] == [

@@ -7,6 +7,7 @@ import pytest
 from emorec.errors import EmorecError
 from emorec.ui.sessions.files import KEEP, SessionFiles
 from support.clock import Clock
+from support.in_use import held_open
 
 
 def uploaded(root, name="mine.mp4", content="x"):
@@ -153,3 +154,24 @@ def test_what_cannot_be_removed_does_not_keep_the_other_files(tmp_path):
         file.mkdir()  # as if something else were there now
     own.remove_files("a")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_player_still_receives_is_removed_later(tmp_path):
+    own = SessionFiles(tmp_path)
+    played, download, kept = (own.register_upload(uploaded(tmp_path, content=text)) for text in "abc")
+    assert own.claim("a", played) and own.claim("a", download) and own.claim("b", kept)
+    with held_open(played, download):
+        own.remove_files("a", download)
+        own.remove("a")
+        own.remove_unclaimed()
+        assert played.exists() and download.exists()
+        assert not own.claim("a", played) and not own.claim("a", download)
+    own.remove_unclaimed()
+    assert {*tmp_path.iterdir()} == {kept.parent} and kept.exists()
+
+
+def test_an_upload_in_use_for_a_moment_is_taken(tmp_path):
+    own, file = SessionFiles(tmp_path), uploaded(tmp_path)
+    with held_open(file, tries=1):
+        assert own.register_upload(file) != file
+    assert not file.exists()

@@ -20,6 +20,7 @@ from emorec.errors import EmorecError
 from emorec.ui import app
 from emorec.ui.server import temp_dir
 from emorec.ui.server.temp_dir import ServerTempDir
+from support.in_use import held_open
 from support.page_process import PAGE_STARTS_WITHIN
 from support.paths import ROOT
 
@@ -219,3 +220,17 @@ def wait_for(address, process):
 
 def upload(address, content):
     return httpx.post(f"{address}/gradio_api/upload", files={"files": ("mine.txt", content)}, timeout=60)
+
+
+def test_a_file_in_use_stops_no_removal_of_the_others(tmp_path):
+    own = ServerTempDir(tmp_path)
+    held, other = (own.path / f"tmp{name}" for name in "ab")
+    for file in (held, other, own.temporary / "c"):
+        file.write_text("x")
+    with held_open(held, own.temporary / "c"):
+        own.sweep(idle=True, now=time.time() + 2 * temp_dir.OLD)
+        assert held.exists() and not other.exists()
+        own.close()
+    assert own.path.exists()
+    temp_dir.remove_leftovers(tmp_path)
+    assert not own.path.exists()

@@ -52,7 +52,7 @@ class Item:
 def ferplus(folder: Path, split: str) -> list[Item]:
     """FER+ (Barsoum et al., 2016): pictures with the votes of ten people; the label is their majority, or ""."""
     folder = check_exists(folder) / FERPLUS_SPLITS[split]
-    with open(check_exists(folder / "label.csv"), newline="") as file:
+    with open(check_exists(folder / "label.csv"), encoding="utf-8", newline="") as file:
         rows = [(row[0], tuple(int(vote) for vote in row[2:12])) for row in csv.reader(file)]
     return [Item(folder / name, "ferplus", majority(votes), f"ferplus-{split}", votes) for name, votes in rows]
 

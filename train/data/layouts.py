@@ -24,6 +24,7 @@ PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 VIDEOS = {".mp4", ".flv", ".avi", ".mkv", ".webm", ".mov"}
 USABLE = {"face": PICTURES | VIDEOS, "voice": MEDIA_SUFFIXES, "fusion": VIDEOS}
 KNOWN = set().union(*USABLE.values())
+OF_SYSTEM = ("thumbs.db", "desktop.ini")  # names of files that Windows adds to folders, in lower case
 KINDS = {"face": "pictures or videos", "voice": "recordings", "fusion": "videos"}
 
 UNREAD = "{where}: files of kinds that are not read are left out: {kinds}; convert those with pictures or sound."
@@ -185,7 +186,7 @@ def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
                 linked_twice.append(str(Path(root, name).relative_to(folder)))
                 folders.remove(name)
             seen.add(place)
-        found += [Path(root, name) for name in names if not name.startswith(".")]
+        found += [Path(root, name) for name in names if name[0] != "." and name.lower() not in OF_SYSTEM]
     _report_unread(folder, found)
     if linked_twice:
         report_once(LINKED_TWICE.format(folder=folder, names=", ".join(sorted(linked_twice))))

@@ -127,7 +127,7 @@ def _ravdess_late(model, setting):
     if setting.runs is None:
         raise EmorecError("ravdess-late needs the voice networks of several folds; name their folder by --runs.")
     table = datasets.check_exists(setting.data / "RAVDESS" / FACE_LOGITS)
-    with open(table, newline="") as file:
+    with open(table, encoding="utf-8", newline="") as file:
         published = {row[0]: [float(value) for value in row[2:]] for row in list(csv.reader(file))[1:]}
     # In the order of ``voice_predictions.voices``: fold by fold, and in a fold as the files are named.
     items = datasets.ravdess(setting.data / "RAVDESS")

@@ -56,7 +56,7 @@ def _write_zip(items: Sequence[Item], done: Sequence[Item], file: Path) -> None:
             stem = unique(names.file_stem(stem), taken)
             for kind, own in item.result.files.items():
                 archive.write(own, f"{stem}.{kind}")
-    everything.unlink()
+    files.when_free(everything.unlink)
 
 
 def unique(stem: str, taken: set[str]) -> str:

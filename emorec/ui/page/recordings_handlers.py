@@ -1,5 +1,6 @@
 """The handlers of the list of several recordings: adding, analysing, cancelling, and downloads of all together."""
 
+import contextlib
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -148,7 +149,8 @@ class RecordingsHandlers:
             return
         if isinstance(item.result, Figures):
             for file in item.result.files.values():
-                file.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # on Windows one that a browser is still receiving
+                    file.unlink(missing_ok=True)
         else:
             self.service.files.remove_files(session, item.path)
 

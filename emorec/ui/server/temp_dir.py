@@ -93,11 +93,11 @@ class ServerTempDir:
         kept_since = math.inf if idle else now - STALE
         for path in self.path.glob(UNFINISHED):
             if path.is_file() and _changed(path) < kept_since:
-                path.unlink(missing_ok=True)
+                _remove_file(path)
         for path in self.temporary.glob("*"):
             newest = max([_changed(path), *(changed for _, _, changed in _files(path))])
             if newest < now - OLD:
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _remove_file(path)
         for path in self.path.glob(DIGEST):
             if _changed(path) < now - STALE:
                 with contextlib.suppress(OSError):
@@ -117,37 +117,35 @@ class ServerTempDir:
                 os.environ["TMPDIR"] = before[1]
 
     def close(self) -> None:
-        """Remove the folder with everything in it."""
-        _empty(self.path)
+        """Remove the folder with everything in it; what is in use on Windows is removed by the next server."""
+        emptied = files.empty(self.path, (LOCK,))
         os.close(self._lock)
-        shutil.rmtree(self.path, ignore_errors=True)  # on Windows, an open file cannot be removed
+        if emptied:  # only now, as Windows does not remove an open file
+            shutil.rmtree(self.path, ignore_errors=True)
 
 
 def remove_leftovers(common: Path) -> None:
-    """Remove the folders of dead servers."""
+    """Remove the folders of dead servers.
+
+    A folder without its lock file is never removed, so that file stays until everything else is gone.
+    """
     for folder in Path(common).glob(PREFIX + "*"):
         with contextlib.suppress(
             OSError
         ):  # it belongs to another user, or a server that starts at the same time has locked it
             lock = os.open(folder / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
-                left = files.lock(lock)
-                if left:
-                    _empty(folder)
+                emptied = files.lock(lock) and files.empty(folder, (LOCK,))
             finally:
                 os.close(lock)
-            if left:
+            if emptied:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _empty(folder: Path) -> None:
-    """Remove a folder; its lock file last, so that an interrupted removal is completed later."""
-    for path in folder.glob("*"):  # nothing if somebody has removed the folder
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != LOCK:
-            path.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+def _remove_file(path: Path) -> None:
+    """Remove a file; one in use, which Windows does not remove, stays until the next removal."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int, float]]:

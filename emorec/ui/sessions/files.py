@@ -8,7 +8,6 @@ import contextlib
 import filecmp
 import os
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +15,11 @@ from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.ui.server import log
 from emorec.ui.server.limits import MAX_SESSION_BYTES
+from emorec.ui.sessions.removal import Removal
 
 KEEP = 3600.0  # seconds that the files of an idle session, and uploads that no session has claimed, are kept
 PREFIX = "emorec-"
@@ -61,6 +62,7 @@ class SessionFiles:
         self._sessions: dict[str, _Session] = {}
         self._unclaimed: dict[Path, float] = {}  # uploads, and the times (s) when they arrived
         self._lock = threading.RLock()
+        self._removal = Removal()
         self._shared_examples = [Path(file) for file in shared_examples]
 
     def new_folder(self) -> Path:
@@ -79,7 +81,7 @@ class SessionFiles:
             return path
         moved = self.new_folder() / path.name
         try:
-            os.rename(path, moved)
+            files.when_free(lambda: os.rename(path, moved))
         except FileNotFoundError:  # the same content was uploaded twice at once, and the other upload has moved it
             moved.parent.rmdir()
             return path
@@ -113,7 +115,7 @@ class SessionFiles:
                 self.check_space(session)
             except EmorecError:
                 own.files.discard(path)
-                shutil.rmtree(path.parent, ignore_errors=True)
+                self._removal.remove(path.parent)
                 raise
         return True
 
@@ -148,7 +150,7 @@ class SessionFiles:
                 raise OSError("not a plain file")
         except BaseException as error:
             if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+                self._removal.remove(folder)
             # Functions that write results turn an error of the system into an EmorecError, whose sentence has the path.
             if isinstance(error, OSError) or (
                 isinstance(error, EmorecError) and isinstance(error.__context__, OSError)
@@ -186,7 +188,7 @@ class SessionFiles:
         if own:
             for folder in {file.parent for file in own.files} | ({own.folder} if own.folder else set()):
                 if self._root in folder.parents:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    self._removal.remove(folder)
 
     def use(self, session: str) -> None:
         """Note that the session is in use now."""
@@ -202,20 +204,20 @@ class SessionFiles:
             # A folder may be shared by several files.
             kept = {each.parent for each in own.files} | ({own.folder} if own.folder else set())
         for path in found:
-            with contextlib.suppress(OSError):  # the other files are removed all the same
-                path.unlink(missing_ok=True)
+            self._removal.remove(path)
             if path.parent not in kept and self._root in path.parent.parents:
-                shutil.rmtree(path.parent, ignore_errors=True)
+                self._removal.remove(path.parent)
 
     def remove_unclaimed(self) -> None:
-        """Remove uploads that no session has claimed within KEEP seconds."""
+        """Remove uploads that no session has claimed within KEEP seconds, and what could not be removed before."""
+        self._removal.try_again()
         with self._lock:
             oldest = self._clock() - KEEP
             unclaimed = [path for path, when in self._unclaimed.items() if when < oldest]
             for path in unclaimed:
                 del self._unclaimed[path]
         for path in unclaimed:
-            shutil.rmtree(path.parent, ignore_errors=True)
+            self._removal.remove(path.parent)
 
     def idle_sessions(self) -> list[str]:
         """The sessions that have used no file within KEEP seconds."""

@@ -1,0 +1,115 @@
+"""Files that another program has open, as Windows treats them, and names that it reserves."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emorec import EmorecError, download, files
+from emorec.extraction import cache
+from emorec.media.writer import MovieWriter
+from emorec.output import names
+from support.in_use import held_open
+
+KEY = "0" * 32
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The waits for files in use, which take no time."""
+    waits = []
+    monkeypatch.setattr(files.time, "sleep", waits.append)
+    return waits
+
+
+def test_a_file_in_use_for_a_moment_is_replaced(tmp_path, waits):
+    (tmp_path / "a.csv").write_text("old")
+    with held_open(tmp_path / "a.csv", tries=3) as refused:
+        files.write(tmp_path / "a.csv", b"new")
+    assert (tmp_path / "a.csv").read_text() == "new" and len(refused) == 3
+    assert waits == [*files.WAITS[:3]] and os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_a_file_in_use_for_long_is_one_sentence_and_stays(tmp_path, waits):
+    (tmp_path / "a.csv").write_text("old")
+    with (
+        held_open(tmp_path / "a.csv"),
+        pytest.raises(EmorecError, match=r"a\.csv cannot be written \(another program may have it open"),
+    ):
+        files.write_result(tmp_path / "a.csv", b"new")
+    assert waits == [*files.WAITS]
+    assert os.listdir(tmp_path) == ["a.csv"] and (tmp_path / "a.csv").read_text() == "old"
+
+
+def test_a_refusal_for_another_reason_is_told_at_once(tmp_path, waits, monkeypatch):
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(EmorecError, match=r"cannot be written \(Permission denied\)"):
+        files.write_result(tmp_path / "a.csv", b"new")
+    assert not waits and not os.listdir(tmp_path)
+
+
+def test_no_temporary_file_stays_beside_a_file_that_is_read_only(tmp_path, waits, monkeypatch):
+    (tmp_path / "a.csv").write_text("old")
+    (tmp_path / "a.csv").chmod(0o444)
+    unlink = os.unlink
+
+    def unlink_as_windows(path, **options):
+        if not os.stat(path).st_mode & 0o200:
+            raise PermissionError(13, "Access is denied", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", unlink_as_windows)
+    with held_open(tmp_path / "a.csv"), pytest.raises(PermissionError):
+        files.write(tmp_path / "a.csv", b"new")
+    assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_a_video_replaces_one_that_is_in_use_for_a_moment(tmp_path, waits):
+    path = tmp_path / "out.mp4"
+    path.write_text("old")
+    with held_open(path, tries=2), MovieWriter(path, (16, 16), (1, 1, 1), 25.0, sound=False) as movie:
+        movie.picture(0.0, np.zeros((24, 16), np.uint8))
+    assert path.read_bytes() != b"old" and os.listdir(tmp_path) == ["out.mp4"]
+
+
+def test_stored_features_in_use_for_a_moment_are_forgotten(tmp_path, waits):
+    segment = tmp_path / KEY / "segment-00000.safetensors"
+    segment.parent.mkdir()
+    segment.write_text("x")
+    with held_open(segment, tries=2):
+        assert cache.forget(KEY, tmp_path)
+    assert not os.listdir(tmp_path)
+    segment.parent.mkdir()
+    segment.write_text("x")
+    with held_open(segment), pytest.raises(EmorecError, match="cannot be removed"):
+        cache.forget(KEY, tmp_path)
+    assert segment.exists()
+
+
+def test_a_download_in_use_for_a_moment_is_kept(tmp_path, waits):
+    media = tmp_path / "working" / "media"
+    media.mkdir(parents=True)
+    (media / "media.mp4").write_bytes(b"x")
+    found = {"key": 6 * "00ff", "file": "media.mp4", "title": "Talk", "id": "x"}
+    with held_open(media / "media.mp4", tries=1), held_open(media / download.FACTS_FILE, tries=2):
+        kept = download._keep(found, "https://example.com/v", tmp_path, tmp_path / "working")
+    assert kept.path == tmp_path / (6 * "00ff") / "Talk.mp4" and kept.path.read_bytes() == b"x"
+
+
+def test_a_name_without_an_owner_is_taken_although_its_record_is_in_use(tmp_path, waits):
+    record = tmp_path / names.RECORDS / "clip"
+    record.parent.mkdir()
+    record.touch()  # as a killed command leaves it
+    with held_open(record, tries=1):
+        assert names.claim(tmp_path, Path("clip.mp4"), "/clip.mp4", str, []) == "clip"
+    assert record.read_text() == "/clip.mp4"
+
+
+@pytest.mark.parametrize("name", ["con", "CON.mp4", "con .mp4", "lpt1", "nul.tar.gz"])
+def test_no_file_is_called_like_a_device(name):
+    assert files.avoid_device_name(name) == f"_{name}"
+    assert files.avoid_device_name(f"a{name}") == f"a{name}"
