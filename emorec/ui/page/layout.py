@@ -155,7 +155,7 @@ def build(
         page.unload(jobs.leave)
         api.add_endpoints(service)
         states = {session.edited._id, session.marked._id}
-    page.service, service.forget_page = service, page.forget
+    page.service, service.forget_page, service.page_shows = service, page.forget, page.shows
     page.script = page_script(*edits_and_downloads(page, states))
     page.queue(max_size=MAX_EVENTS)
     page._queue.sleep_when_free = QUEUE_SLEEP  # Gradio has no public setting for it
