@@ -84,6 +84,7 @@ SCRIPT_FILES = (
     "page.js",
     "closing.js",
     "uploading.js",
+    "recorder.js",
     "panel.js",
     "address.js",
     "overview.js",
@@ -98,6 +99,7 @@ SCRIPT_FILES = (
     "recordings.js",
     "library.js",
     "title.js",
+    "reloaded.js",
     "focus.js",  # after the scripts that set the focus themselves
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)

@@ -38,7 +38,11 @@ PRIVACY = (
 NO_PLAYER = '<div class="empty">A live session keeps no film and no sound, so there is nothing to play.</div>'
 SAVED = "Saved {time} of the live session; its timeline is below."
 FOUND = "The live session of {time} that ended with its page is still here; press Save in the tab Live to see it."
-FOUND_HERE = "{time} of the session that ended with its page are still here; Save shows them, and Start removes them."
+FOUND_HERE = "{time} of the session that ended with its page are still here; Save shows them."
+UNSAVED = "unsaved"  # the script reports that Start was pressed, but the last session was not saved
+ASK = "{time} of the last session are not saved. Save keeps them; Start, pressed again, removes them."
+FORGOTTEN = "The last session is not kept any more; press Start again for another one."
+ASKED = "data-asked"  # the script then lets the next Start begin another session
 # Sentences by the word with which the script reports a problem.
 PROBLEMS = {
     "denied": (
@@ -82,7 +86,12 @@ class LiveHandlers:
     def start(self, problem: str, checkpoint: str, active: str, request: gr.Request) -> tuple:
         """The script has opened the devices: begin a session; or it reports a ``problem``."""
         if problem:
-            return fragments.callout(PROBLEMS.get(problem, PROBLEMS["missing"])), *_buttons(running=False)
+            seconds = self.service.live.unsaved(request.session_hash or "")
+            note = fragments.callout(PROBLEMS.get(problem, PROBLEMS["missing"]))
+            if problem == UNSAVED:
+                words = ASK.format(time=fragments.clock(seconds)) if seconds else FORGOTTEN
+                note = fragments.callout(words) + f"<i hidden {ASKED}></i>"
+            return note, *_buttons(running=False, known=seconds > 0)
         visitor = Visitor.of(request)
         name = f"live {datetime.now():%Y-%m-%d %H.%M}"
         with user_errors():
@@ -92,8 +101,9 @@ class LiveHandlers:
 
     def stop(self, request: gr.Request) -> tuple:
         """Stop was clicked: keep what is known, for Save."""
-        known = self.service.live.stop(request.session_hash or "")
-        return _note(PRIVACY), *_buttons(running=False, known=known)
+        session = request.session_hash or ""
+        self.service.live.stop(session)
+        return _note(PRIVACY), *_buttons(running=False, known=self.service.live.unsaved(session) > 0)
 
     def draw(self, fusion: str, window: float, prior: str, baseline: str, style: str, request: gr.Request) -> tuple:
         """The chart of the last minute, and the timer and the buttons, which change once the session has ended."""
@@ -104,7 +114,7 @@ class LiveHandlers:
             timeline = live.timeline(session, choices)
         if timeline is None:
             return gr.skip(), *_buttons(running=False)
-        state = (gr.skip(),) * 4 if running else _buttons(running=False, known=True)
+        state = (gr.skip(),) * 4 if running else _buttons(running=False, known=live.unsaved(session) > 0)
         if not len(timeline):
             return plot_data(charts.empty_spec()), *state
         # The rest of the first minute is shown as not analysed yet.
@@ -128,7 +138,7 @@ class LiveHandlers:
         return (
             Analysis(title=str(features.media["name"]), checkpoint=checkpoint, features=features),
             new_revision(),
-            f'<div class="words" role="status">{words}</div>{notes}',
+            f'<div class="words" role="status" data-live>{words}</div>{notes}',
             NO_PLAYER,
             PeopleEdits(),  # without those of an earlier session
             gr.update(choices=[ANYONE], value=ANYONE[1]),

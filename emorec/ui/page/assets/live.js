@@ -18,8 +18,14 @@
   const REASONS = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing",
                     OverconstrainedError: "missing", NotReadableError: "busy", AbortError: "busy" };
 
+  // Save can be pressed beside Start only if the last session was not saved, which the next one would replace: the
+  // person is asked first, and the devices stay closed until Start is pressed again.
+  const unsaved = () =>
+    Boolean(document.querySelector("#live-save:enabled")) && !document.querySelector("#live-note [data-asked]");
+
   // Opens the devices; returns "", or a word for the problem. If there is only one of the two, it is used alone.
   const open = async () => {
+    if (unsaved()) return "unsaved";
     stop();
     const mine = ++openings;
     if (!navigator.mediaDevices?.getUserMedia) return "insecure";
