@@ -4,7 +4,6 @@ import io
 import time
 from types import SimpleNamespace
 
-import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -310,8 +309,9 @@ def test_a_session_waits_for_a_checkpoint_that_is_being_loaded(analyzer, tmp_pat
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     handlers = LiveHandlers(Service(analyzer))
     handlers.service.analyzers = AnalyzerCache(analyzer, lambda name: analyzer)
-    with pytest.raises(gr.Error, match="still being loaded; press the button again"):
-        handlers.start("", "org/name", "", ONE)
+    note, _, begin, _, save = handlers.start("", "org/name", "", ONE)
+    assert "still being loaded; press the button again" in note and "data-session" not in note
+    assert begin["interactive"] and not save["interactive"]
     handlers.service.analyzers.get("org/name")
     handlers.start("", "org/name", "", ONE)
     handlers.service.live.receive("a", sent(0))

@@ -425,13 +425,27 @@ def test_a_link_that_is_pasted_into_an_open_page_shows_its_part(opened):
     assert words.startswith("The address of this page names the part from 0:02 to 0:06.5 of a recording")
 
 
+LIVE = (
+    '<div id="live-view"><video></video><p class="reading"></p><p class="delay"></p></div>'
+    '<div id="live-note"><p data-session="s"></p></div><button id="live-stop">Stop</button>'
+)
+
+
+def test_the_devices_are_closed_if_the_server_begins_no_session(opened):
+    page = opened(LIVE, "live.js", before=DEVICES + LATE.replace("6000", "20_000"))
+    page.evaluate("emorecLive.open()")
+    page.wait_for_function("document.querySelector('.reading').textContent.startsWith('Starting') && late.size === 1")
+    page.evaluate("late.forEach((call) => call())")
+    assert page.inner_text(".reading") == "Not started."
+    assert page.evaluate("document.querySelector('video').srcObject") is None
+    assert page.evaluate("emorecLive.open().then(() => [late.size, emorecLive.run(), late.size])") == [1, None, 0]
+    page.evaluate("document.querySelector('[data-session]').dataset.session = ''")
+    page.evaluate("emorecLive.open().then(() => emorecLive.run())")  # it has refused
+    page.wait_for_function("document.querySelector('.reading').textContent === 'Not started.'")
+
+
 def test_a_camera_and_a_microphone_that_go_away_are_noticed(opened):
-    page = opened(
-        '<div id="live-view"><video></video><p class="reading"></p><p class="delay"></p></div>'
-        '<div id="live-note"><p data-session="s"></p></div><button id="live-stop">Stop</button>',
-        "live.js",
-        before=DEVICES,
-    )
+    page = opened(LIVE, "live.js", before=DEVICES)
     page.evaluate("emorecLive.open().then(() => emorecLive.run())")
     page.wait_for_function("sent.length > 2 && sent.at(-1) > 0")
     page.evaluate("end('video')")

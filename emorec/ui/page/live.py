@@ -84,9 +84,13 @@ class LiveHandlers:
         self.service = service
 
     def start(self, problem: str, checkpoint: str, active: str, request: gr.Request) -> tuple:
-        """The script has opened the devices: begin a session; or it reports a ``problem``."""
+        """The script has opened the devices: begin a session; or it reports a ``problem``.
+
+        A refusal is a note and no ``gr.Error``, after which the script would not be called and would not close the
+        devices.
+        """
+        seconds = self.service.live.unsaved(request.session_hash or "")
         if problem:
-            seconds = self.service.live.unsaved(request.session_hash or "")
             note = fragments.callout(PROBLEMS.get(problem, PROBLEMS["missing"]))
             if problem == UNSAVED:
                 words = ASK.format(time=fragments.clock(seconds)) if seconds else FORGOTTEN
@@ -94,9 +98,11 @@ class LiveHandlers:
             return note, *_buttons(running=False, known=seconds > 0)
         visitor = Visitor.of(request)
         name = f"live {datetime.now():%Y-%m-%d %H.%M}"
-        with user_errors():
+        try:
             used = self.service.analyzers.choose(checkpoint, active)
             self.service.live.start(visitor, self.service.analyzers.get(used), used, name)
+        except EmorecError as error:
+            return fragments.callout(str(error)), *_buttons(running=False, known=seconds > 0)
         return _note(PRIVACY, visitor.session), *_buttons(running=True)
 
     def stop(self, request: gr.Request) -> tuple:

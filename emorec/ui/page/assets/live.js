@@ -3,6 +3,7 @@
 // order. A picture is left out if both are waiting.
 () => {
   const PERIOD = 0.2, WIDTH = 640, QUALITY = 0.85, RATE = 16000, LONGEST_SOUND = 5, LOST = 1;  // s, px, Hz
+  const ANSWERS_WITHIN = 20_000;  // ms until the devices are closed again if the server does not begin a session
   const MOST = 2;  // requests that wait for an answer
   const PATIENCE = 10_000;  // ms to wait for an answer; with sound in the request, no further sound is sent until then
   const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
@@ -42,6 +43,7 @@
         const opened = (current = { stream, sound: [], samples: 0, gone: "" });
         for (const track of stream.getTracks()) track.onended = () => lose(opened);
         say(".reading", "Starting …");
+        opened.timer = setTimeout(() => { if (current === opened) stop("Not started."); }, ANSWERS_WITHIN);
         const shown = find("video");
         shown.srcObject = stream;
         shown.play().catch(() => {});
@@ -88,6 +90,7 @@
     const session = document.querySelector("#live-note [data-session]")?.dataset.session;
     if (!current || current.began !== undefined) return;
     if (!session) return stop("Not started.");
+    clearTimeout(current.timer);
     const mine = Object.assign(current, { session, began: performance.now(), sent: 0, newest: -1 });
     listen(mine).catch(() => {});  // without sound there are still pictures
     next(mine);
