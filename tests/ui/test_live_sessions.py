@@ -298,7 +298,8 @@ def test_a_session_that_was_not_saved_is_replaced_only_after_a_question(analyzer
     for problem, words, asked in ((UNSAVED, "0:01 of the last session are not saved.", True), ("denied", "", False)):
         note, interactive = pressed(handlers.start, problem, "", "")
         assert words in note and ("data-asked" in note) is asked and interactive == (True, False, True)
-    assert pressed(handlers.save, Analysis())[1] == (True, False, False)
+    note, interactive = pressed(handlers.save, Analysis())
+    assert "Saved 0:01 of the live session" in note and interactive == (True, False, False)
     assert not handlers.service.live.unsaved("a")
     assert handlers.draw("late", 3.0, "everyday", "speaker", "stacked", ONE)[-1]["interactive"] is False
     assert handlers.service.live.hand_over("a", "b") and handlers.service.live.unsaved("b")  # it shows no result

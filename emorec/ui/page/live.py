@@ -139,17 +139,17 @@ class LiveHandlers:
             # The script has closed the devices already, so the session has ended.
             gr.Warning(html.escape(str(error)))
             return *(gr.skip(),) * 7, *self.stop(request)
-        words = html.escape(SAVED.format(time=fragments.clock(features.duration)))
+        saved = SAVED.format(time=fragments.clock(features.duration))
         notes = "".join(fragments.callout(note) for note in features.notes)
         return (
             Analysis(title=str(features.media["name"]), checkpoint=checkpoint, features=features),
             new_revision(),
-            f'<div class="words" role="status" data-live>{words}</div>{notes}',
+            f'<div class="words" role="status" data-live>{html.escape(saved)}</div>{notes}',
             NO_PLAYER,
             PeopleEdits(),  # without those of an earlier session
             gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown of another recording
-            _note(PRIVACY),
+            _note(saved),  # also beside the button, because the result is below the screen
             *_buttons(running=False),
         )
 

@@ -63,12 +63,15 @@
     current = null;
     clearTimeout(ended.timer);
     ended.stream.getTracks().forEach((track) => track.stop());
-    ended.context?.close();
+    shut(ended);
     const shown = find("video");
     if (shown) shown.srcObject = null;
     say(".reading", words || "Stopped.");
     say(".delay", "");
   };
+
+  // Fails if it is closed already, as when Stop is pressed while the microphone is being connected.
+  const shut = ({ context }) => context?.close().catch(() => {});
 
   const NAMES = { video: "camera", audio: "microphone" };
   const tracks = (mine, state) => mine.stream.getTracks().filter((track) => track.readyState === state);
@@ -109,10 +112,10 @@
     try {
       source = await connected({ sampleRate: RATE });
     } catch {
-      mine.context?.close();
+      shut(mine);
       source = await connected();  // some browsers do not change the rate of a microphone
     }
-    if (current !== mine) return mine.context.close();
+    if (current !== mine) return shut(mine);
     mine.rate = mine.context.sampleRate;
     const tap = new AudioWorkletNode(mine.context, "tap");
     tap.port.onmessage = ({ data }) => {
