@@ -21,14 +21,13 @@ LOOKS = {"stacked": "hatched", "lines": "dotted", "valence_arousal": "dotted"}  
 
 def titles(timeline: Timeline, style: str) -> tuple[str, list[str]]:
     """The title of a saved chart, and the lines below it."""
-    more = len(timeline.people) - lane_data.MAX_LANES
     unsure = f"{LOOKS[style]}: unsure (confidence below {timeline.unsure_below:.0%}, or no evidence of its own)"
     derived = f"Valence and arousal are derived from the probabilities of the emotions ({SOURCE})."
     lines = [
         summary(timeline).warning,
         derived if style == "valence_arousal" else "",
         files.shown(f"{choices_in_words(timeline)}; {unsure}, blank: no evidence"),
-        lane_data.MORE.format(count=more) if more > 0 else "",
+        lane_data.left_out(len(timeline.people)),
     ]
     return Path(str(timeline.media.get("name", ""))).name or "Emotions over time", [line for line in lines if line]
 

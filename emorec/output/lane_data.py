@@ -20,7 +20,6 @@ from emorec.output.chart_data import Columns, box, rounded
 
 MAX_LANES = 12  # persons; more are not readable
 MEAN = "Everybody (mean)"
-MORE = "{count} more persons are not drawn"
 
 # Top and bottom of the parts of a lane.
 NAME_AT = 0.13
@@ -57,6 +56,12 @@ class Lanes:
     names: Points
     pictures: Points
     height: float
+
+
+def left_out(persons: int) -> str:
+    """How many of so many persons have no lane, in words without a full stop; "" if all have one."""
+    more = persons - MAX_LANES
+    return "" if more <= 0 else "1 more person is not drawn" if more == 1 else f"{more} more persons are not drawn"
 
 
 def lanes(timeline: Timeline, style: str, span: tuple[float, float], pictures: Mapping[int, str]) -> Lanes:

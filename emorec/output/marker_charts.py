@@ -17,14 +17,15 @@ from emorec.output.markers import MEASURES, Around
 
 RULE = "#111111"  # visible on the colours of the emotions
 HALO = "#FFFFFF"  # beside a rule, so that it is visible on dark colours too
-MAX_LABELS = 40  # more would cover each other; then only the tooltips of the rules have the labels
+MAX_LABELS = 40  # more would cover each other, and their rules the chart; then ticks have the labels in their tooltips
+TICK = 12  # px of a tick, from the upper edge of the chart
 MAX_WORDS = 110  # px of a label
 MAX_PANELS = 8  # labels whose averages are drawn
 WIDTH, HEIGHT = 400, 150  # px of a panel
 
 
 def rules(markers: Sequence[Marker], top: float, longest: int = MAX_WORDS) -> list[alt.Chart]:
-    """Layers for a chart over time: a rule at each marker, with its label beside it.
+    """Layers for a chart over time: a rule at each marker, with its label beside it, or a tick if they are many.
 
     ``top`` is the value of the vertical scale at which labels begin, ``longest`` their greatest length (px).
     """
@@ -34,18 +35,20 @@ def rules(markers: Sequence[Marker], top: float, longest: int = MAX_WORDS) -> li
     data = alt.Data(values=values)
     tooltip = [alt.Tooltip("at:N", title="Time"), alt.Tooltip("marker:N", title="Marker")]
     base = alt.Chart(data).encode(x="time:Q", tooltip=tooltip)
+    if len(markers) > MAX_LABELS:
+        short = base.encode(y=alt.value(0), y2=alt.value(TICK))
+        return [short.mark_rule(color=HALO, strokeWidth=3, opacity=0.7), short.mark_rule(color=RULE, strokeWidth=1.2)]
     layers = [
         base.mark_rule(color=HALO, strokeWidth=3, opacity=0.7),
         base.mark_rule(color=RULE, strokeWidth=1.2, strokeDash=[5, 3]),
     ]
-    if len(markers) <= MAX_LABELS:
-        look: dict[str, Any] = {"angle": 270, "align": "right", "baseline": "bottom", "dx": -4, "dy": -3}
-        look |= {"fontSize": 11, "limit": longest, "clip": True}
-        text = base.encode(text="marker:N", y=alt.datum(top))
-        layers += [
-            text.mark_text(**look, stroke=HALO, strokeWidth=3, color=HALO, opacity=0.85),
-            text.mark_text(**look, color=RULE),
-        ]
+    look: dict[str, Any] = {"angle": 270, "align": "right", "baseline": "bottom", "dx": -4, "dy": -3}
+    look |= {"fontSize": 11, "limit": longest, "clip": True}
+    text = base.encode(text="marker:N", y=alt.datum(top))
+    layers += [
+        text.mark_text(**look, stroke=HALO, strokeWidth=3, color=HALO, opacity=0.85),
+        text.mark_text(**look, color=RULE),
+    ]
     return layers
 
 

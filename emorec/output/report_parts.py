@@ -60,8 +60,8 @@ def lanes(people: Sequence[Timeline], portraits: Portraits | None) -> str:
     ``people`` may be only the first persons of a recording, whose ``names`` tell how many there are.
     """
     drawn = "".join(_lane(person, portraits) for person in people[: lane_data.MAX_LANES])
-    more = max(len(people), len(people[0].names)) - lane_data.MAX_LANES
-    return drawn + (f'<p class="small">{lane_data.MORE.format(count=more)}.</p>' if more > 0 else "")
+    more = lane_data.left_out(max(len(people), len(people[0].names)))
+    return drawn + (f'<p class="small">{more}.</p>' if more else "")
 
 
 def _lane(person: Timeline, portraits: Portraits | None) -> str:

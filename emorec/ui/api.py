@@ -224,6 +224,12 @@ class Page(gr.Blocks):
                 inputs[index] = min(max(value, component.minimum), component.maximum) if near else component.value
         super().validate_inputs(block_fn, inputs)
 
+    def shows(self, session: str, value: Any) -> bool:
+        """Whether a state of a session has this very value, so that no event has written another one meanwhile."""
+        if session not in self.state_holder:
+            return False
+        return any(state is value for state in list(self.state_holder.session_data[session].state_data.values()))
+
     def forget(self, session: str, keys: Collection[str] | None = None) -> bool:
         """Set the states of a session back to their first values.
 

@@ -11,7 +11,7 @@ import numpy as np
 from emorec.emotions import COLOURS, EMOTIONS
 from emorec.inference import people, usual_expression
 from emorec.inference.timeline import Timeline
-from emorec.output import trust
+from emorec.output import lane_data, trust
 from emorec.output.chart_axes import ticks
 from emorec.output.chart_data import Columns, clock, columns
 from emorec.output.highlights import Highlight, find_highlights
@@ -75,6 +75,8 @@ def trust_lines(timeline: Timeline, evaluation: dict[str, Any] | None, shown: Co
     notes = [note for note in timeline.notes if note not in elsewhere and usual_expression.PHRASE not in note]
     words = "" if evaluation is None else trust.sentence(timeline, evaluation)
     lines = [words, *notes] if words else notes
+    if more := lane_data.left_out(len(timeline.people)):
+        lines = [*lines, f"{more}; the tables and the downloads have everybody."]
     return "".join(f'<p class="caption trusted">{html.escape(on_page(each))}</p>' for each in lines)
 
 

@@ -75,6 +75,8 @@ class Service:
         self.shelf = Shelf(library) if library else None
         # Forgets what Gradio keeps for a page, or only a result of it; ``Page.forget``, set by the page.
         self.forget_page: Callable[..., bool] = lambda session, keys=None: False
+        # Whether the page of a session still has this value as a state; ``Page.shows``, set by the page.
+        self.page_shows: Callable[[str, Any], bool] = lambda session, value: True
         self.shared_cache = settings.shared_store(public=public)
         sweeping.end_idle_regularly(self)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emorec.output import charts, lane_data
+from emorec.ui import overview
 from support import factories
 
 LAYERS = ("tracks", "shapes", "strokes", "strips", "hover", "names")
@@ -98,6 +99,8 @@ def test_many_persons_are_few_enough_points_and_the_title_says_who_is_missing():
     assert len(drawn["names"]) == 1 + lane_data.MAX_LANES + 1
     assert len(drawn["hover"]) <= lane_data.MAX_POINTS * 1.3
     assert "2 more persons are not drawn" in charts.svg_text(timeline)
+    assert "2 more persons are not drawn; the tables" in overview.trust_lines(timeline, None)  # above the page's chart
+    assert [lane_data.left_out(count) for count in (12, 13)] == ["", "1 more person is not drawn"]
 
 
 @pytest.mark.parametrize("persons", [1, 2, 6])

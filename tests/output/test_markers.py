@@ -202,9 +202,14 @@ def test_the_chart_of_a_timeline_shows_rules_with_labels():
     assert "joke" not in charts.svg_text(reactions([20]))
 
 
-def test_many_markers_are_rules_without_labels():
+def test_many_markers_are_ticks_without_labels():
     many = [Marker(float(time), "x") for time in range(marker_charts.MAX_LABELS + 1)]
     assert len(marker_charts.rules(many, 1.0)) == 2
+    ends = [
+        [each.to_dict()["encoding"].get("y2") for each in marker_charts.rules(some, 1.0)[:2]]
+        for some in (many, many[1:])
+    ]
+    assert ends == [[{"value": marker_charts.TICK}] * 2, [None] * 2]  # whole rules would cover the chart
 
 
 def test_markers_are_part_of_the_json():

@@ -1,5 +1,6 @@
 """The list of highlights: what it holds, its filters and keys in a browser, and its place on the page."""
 
+import contextlib
 import re
 from dataclasses import replace
 
@@ -215,6 +216,32 @@ def portraits(tmp_path_factory):
     path = tmp_path_factory.mktemp("portraits") / "portraits.mkv"
     seconds = SHOTS * (SHOT + BLANK)
     return record_tracks(path, [speech(seconds)], [frames.clip(0, 255).astype(np.uint8)], rate=RATE)
+
+
+def test_the_filters_but_not_the_person_outlast_the_recording(chromium, tmp_path):
+    timeline = changing(20, 12)
+    scripts = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "highlights.js"))
+    (tmp_path / "list.html").write_text(
+        '<meta charset="utf-8"><div id="overview"><div class="overview" data-recording="aa"></div></div>'
+        f'<div id="highlights">{highlights_html(timeline)}</div><script>{scripts}</script>',
+        encoding="utf-8",
+    )
+    with contextlib.closing(chromium.new_page()) as page:
+        page.goto((tmp_path / "list.html").as_uri())
+        page.select_option("[data-filter=kind]", "peak")
+        page.select_option("[data-filter=person]", "1")
+        show = """(recording) => {
+          const host = document.querySelector("#highlights");
+          host.innerHTML = String(host.innerHTML);
+          document.querySelector(".overview").dataset.recording = recording;
+        }"""
+        values = "[...document.querySelectorAll('[data-filter]')].map((one) => one.value).join()"
+        page.evaluate(show, "aa")  # drawn again
+        page.wait_for_function(f"{values} === 'peak,,1,'")
+        page.evaluate(show, "bb")
+        page.wait_for_function(f"{values} === 'peak,,,'")
+        shown = page.eval_on_selector_all("#highlights li:not([hidden])", "all => all.map((one) => one.dataset.person)")
+        assert {*shown} == {"0", "1"}
 
 
 def test_the_page_lists_all_highlights_with_faces(chromium, page_server, portraits):

@@ -326,6 +326,28 @@ def test_after_a_job_the_page_shows_what_was_analysed_after_cancel(lists, servic
         assert not lists.jobs.ending
 
 
+def test_the_last_features_of_a_stopped_job_do_not_replace_what_was_begun_or_opened_meanwhile(
+    lists, service, shown, monkeypatch
+):
+    page, kept, session = layout.build(service.analyzers.default), KeptEdits(service, lists), ONE.session_hash
+    (state,) = {each._id for event in page.fns.values() for each in event.inputs if isinstance(each.value, Analysis)}
+    monkeypatch.setattr(service, "page_shows", page.shows)
+    stopped = replace(shown, features=replace(shown.features, until=4.0, complete=False))
+    job = SimpleNamespace(features=replace(shown.features, until=5.0, complete=False))
+    newer = replace(stopped, running=True, features=None)  # Analyze: the same recording, so the same ``id``
+    shows = page.state_holder[session]
+
+    def end(meanwhile):
+        lists.jobs.ending[session], shows[state] = (job, "x"), stopped
+        monkeypatch.setattr(kept, "renew", lambda *given: meanwhile() or (gr.skip(),) * LIST)  # takes a while
+        return kept.keep_all(stopped, PeopleEdits(), PageMarkers(), ONE)[LIST:]
+
+    assert end(lambda: None)[0].features is job.features
+    assert end(lambda: shows.__setitem__(state, newer)) == (gr.skip(),) * SETTLED
+    # The job has begun, and the page does not have the answer yet.
+    assert end(lambda: service.watched.update({session: (job, newer)})) == (gr.skip(),) * SETTLED
+
+
 def test_the_event_that_waits_for_the_end_of_a_job_has_no_edits_from_before(service):
     page = layout.build(service.analyzers.default)
     waiting = [number for number, event in page.fns.items() if event.name == "after_job"]

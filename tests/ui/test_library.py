@@ -140,6 +140,17 @@ def test_one_is_opened_from_its_rows_and_can_be_downloaded(page, made):
     page.wait_for_selector("#status >> text=/Opened anna-1.mp4/")
 
 
+def test_an_item_is_opened_again_after_the_page_was_loaded_again(chromium, address):
+    with visiting(chromium, address) as opened:
+        opened.get_by_role("tab", name="Library").click()
+        opened.click("#library-list >> text=ben-2.mp4")
+        opened.wait_for_selector("#status >> text=Opened ben-2.mp4")
+        opened.reload()
+        opened.click("#reloaded button")
+        opened.wait_for_selector("#status >> text=Opened ben-2.mp4")
+        opened.wait_for_selector("#reloaded", state="detached")
+
+
 def test_without_a_folder_there_is_no_tab(chromium, page_server):
     with visiting(chromium, page_server) as opened:
         assert opened.get_by_role("tab", name="Library").count() == 0

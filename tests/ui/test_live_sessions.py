@@ -4,7 +4,6 @@ import io
 import time
 from types import SimpleNamespace
 
-import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from emorec.media import sandbox
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.handlers import JobHandlers
-from emorec.ui.page.live import LiveHandlers
+from emorec.ui.page.live import UNSAVED, LiveHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
 from emorec.ui.page.recordings_handlers import RecordingsHandlers
 from emorec.ui.server.limits import Visitor
@@ -269,12 +268,38 @@ def test_the_buttons_of_the_tab(analyzer, tmp_path, monkeypatch):
     handlers.service.live.end("a")
 
 
+def test_a_session_that_was_not_saved_is_replaced_only_after_a_question(analyzer, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    handlers = LiveHandlers(Service(analyzer))
+
+    def pressed(handler, *given):
+        note, timer, begin, end, save = handler(*given, ONE)[-5:]
+        return note, (begin["interactive"], end["interactive"], save["interactive"])
+
+    pressed(handlers.start, "", "", "")
+    assert pressed(handlers.stop)[1] == (True, False, False)  # there is nothing to save
+    assert "not kept any more" in pressed(handlers.start, UNSAVED, "", "")[0]
+    pressed(handlers.start, "", "", "")
+    handlers.service.live.receive("a", sent(0))
+    assert pressed(handlers.stop)[1] == (True, False, True)
+    for problem, words, asked in ((UNSAVED, "0:01 of the last session are not saved.", True), ("denied", "", False)):
+        note, interactive = pressed(handlers.start, problem, "", "")
+        assert words in note and ("data-asked" in note) is asked and interactive == (True, False, True)
+    note, interactive = pressed(handlers.save, Analysis())
+    assert "Saved 0:01 of the live session" in note and interactive == (True, False, False)
+    assert not handlers.service.live.unsaved("a")
+    assert handlers.draw("late", 3.0, "everyday", "speaker", "stacked", ONE)[-1]["interactive"] is False
+    assert handlers.service.live.hand_over("a", "b") and handlers.service.live.unsaved("b")  # it shows no result
+    handlers.service.live.end("b")
+
+
 def test_a_session_waits_for_a_checkpoint_that_is_being_loaded(analyzer, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     handlers = LiveHandlers(Service(analyzer))
     handlers.service.analyzers = AnalyzerCache(analyzer, lambda name: analyzer)
-    with pytest.raises(gr.Error, match="still being loaded; press the button again"):
-        handlers.start("", "org/name", "", ONE)
+    note, _, begin, _, save = handlers.start("", "org/name", "", ONE)
+    assert "still being loaded; press the button again" in note and "data-session" not in note
+    assert begin["interactive"] and not save["interactive"]
     handlers.service.analyzers.get("org/name")
     handlers.start("", "org/name", "", ONE)
     handlers.service.live.receive("a", sent(0))
@@ -292,6 +317,7 @@ def test_the_buttons_follow_a_session_that_the_server_ends(analyzer, tmp_path, m
     assert ticked() == [False, True, False, False]  # timer, Start, Stop, Save
     handlers.start("", "", "", ONE)
     assert ticked() == [None] * 4
+    handlers.service.live.receive("a", sent(0))
     handlers.service.live.stop("a")  # as after two hours
     assert ticked() == [False, True, False, True]
     handlers.service.live.end("a")

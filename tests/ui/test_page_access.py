@@ -48,6 +48,19 @@ def page(visit):
     return visit[0]
 
 
+@pytest.fixture
+def emulate(page):
+    """A function that shows the page in a scheme of colours and with other wishes, which end with the test."""
+
+    def show(scheme, **wishes):
+        page.emulate_media(color_scheme=scheme, **wishes)
+        page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
+        page.wait_for_timeout(500)  # colours change slowly, and the chart is drawn in its new width
+
+    yield show
+    page.emulate_media(color_scheme="light", forced_colors="none", contrast="no-preference")
+
+
 def unfold(page):
     for words in FOLDS:
         page.get_by_role("button", name=words).click()
@@ -56,11 +69,9 @@ def unfold(page):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_grave(page, scheme, size):
+def test_axe_finds_nothing_grave(page, emulate, scheme, size):
     page.set_viewport_size(SIZES[size])
-    page.emulate_media(color_scheme=scheme)
-    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
-    page.wait_for_timeout(500)  # colours change slowly, and the chart is drawn in its new width
+    emulate(scheme)
     if size == "narrow":
         page.get_by_role("button", name="Choices", exact=True).click()
         page.wait_for_selector("#panel")
@@ -69,11 +80,9 @@ def test_axe_finds_nothing_grave(page, scheme, size):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_forced_colours_keep_the_colours_of_emotions_and_show_what_can_be_pressed(page, scheme):
+def test_forced_colours_keep_the_colours_of_emotions_and_show_what_can_be_pressed(page, emulate, scheme):
     page.set_viewport_size(SIZES["wide"])
-    page.emulate_media(color_scheme=scheme, forced_colors="active")
-    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
-    page.wait_for_timeout(500)  # colours change slowly
+    emulate(scheme, forced_colors="active")
 
     def styles(selector, name):
         return page.eval_on_selector_all(
@@ -90,20 +99,16 @@ def test_forced_colours_keep_the_colours_of_emotions_and_show_what_can_be_presse
     assert styles("#style input:checked", "appearance") == ["auto"]
     text = page.evaluate("getComputedStyle(document.body).color")
     assert set(styles("#timeline svg text", "fill")) == {text}
-    page.emulate_media(forced_colors="none")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_more_contrast_leaves_no_grey_text(page, scheme):
+def test_more_contrast_leaves_no_grey_text(page, emulate, scheme):
     page.set_viewport_size(SIZES["wide"])
-    page.emulate_media(color_scheme=scheme, contrast="more")
-    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
-    page.wait_for_timeout(500)  # colours change slowly
+    emulate(scheme, contrast="more")
     text, *others = page.evaluate("""() => [getComputedStyle(document.querySelector("h1")).color,
       ...["header p", ".caption", ".summary dt", "#fusion .info, #fusion [data-testid=block-info]"]
         .map((one) => getComputedStyle(document.querySelector(one)).color),
       getComputedStyle(document.querySelector("#timeline svg text")).fill]""")
-    page.emulate_media(contrast="no-preference")
     assert set(others) == {text}
 
 
@@ -211,6 +216,17 @@ def test_the_title_says_in_another_tab_how_far_an_analysis_is_and_that_it_has_en
         assert page.evaluate("titles")[0] == "… · emorec"
         page.evaluate("away = false; document.dispatchEvent(new Event('visibilitychange'))")
         assert page.title() == "emorec"
+
+
+def test_the_title_says_in_another_tab_that_an_analysis_has_failed(chromium, page_server, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film")
+    with visiting(chromium, page_server) as page:
+        upload(page, broken)
+        page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true })")
+        page.click("#analyze")
+        page.wait_for_selector("#status .problem")
+        page.wait_for_function("document.title === 'Failed · emorec'")
 
 
 def test_sound_alone_has_nothing_about_faces(chromium, page_server, tmp_path):

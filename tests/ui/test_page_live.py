@@ -91,6 +91,26 @@ def test_a_session_is_saved_after_a_reload(filmed, page_server):
         page.wait_for_selector("#summary [data-complete]", state="attached")
 
 
+def test_start_replaces_a_session_that_was_not_saved_only_when_it_is_pressed_again(filmed, page_server):
+    with visiting(filmed, page_server) as page:
+        open_live(page)
+        page.click("#live-start")
+        page.wait_for_selector("#live-chart svg.marks")
+        page.click("#live-stop")
+        page.wait_for_selector("#live-start:enabled")
+        page.click("#live-start")
+        assert "of the last session are not saved" in page.wait_for_selector("#live-note .callout").inner_text()
+        assert page.evaluate("document.querySelector('#live-view video').srcObject") is None
+        page.click("#live-start")
+        page.wait_for_selector("#live-stop:enabled")
+        page.wait_for_selector("#live-view .reading[data-emotion]:not([data-emotion=''])")
+        page.click("#live-save")
+        page.wait_for_selector("#live-save:disabled")
+        page.click("#live-start")  # it is saved, so nothing is asked
+        page.wait_for_selector("#live-stop:enabled")
+        page.click("#live-stop")
+
+
 def test_the_legend_has_the_order_of_the_chart_of_a_result():
     for style in charts.STYLES:
         names = re.findall(r"</i>(\w+)</li>", live._legend(style))

@@ -24,7 +24,7 @@ from emorec.ui.server.limits import Visitor
 from emorec.ui.service import Service
 from emorec.ui.sessions import batch
 from emorec.ui.sessions.files import KEEP, NOT_WRITTEN
-from emorec.ui.sessions.live import TOO_MANY, LiveSessions
+from emorec.ui.sessions.live import TOO_MANY, LiveInput, LiveSessions
 from emorec.ui.sessions.recents import Recent
 from support import factories
 from support.clock import Clock
@@ -64,6 +64,7 @@ def test_a_live_session_is_not_saved_into_a_running_analysis(service, monkeypatc
     monkeypatch.setattr(live_library.detection, "detector", lambda file: OneFace())
     said, handlers = warned(monkeypatch), LiveHandlers(service)
     handlers.start("", "", "", ONE)
+    service.live.receive("a", LiveInput(sound=bytes(64_000)))
     *shown, _, _, _, save = handlers.save(Analysis(path="x", running=True), ONE)
     assert said == [BUSY] and shown[:7] == [gr.skip()] * 7 and save["interactive"]
     assert service.live.stop("a")  # it is still there

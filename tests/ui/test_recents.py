@@ -197,3 +197,44 @@ def test_who_does_not_come_back_has_no_job_and_no_recording_left(chromium, page_
     with visiting(chromium, page_server) as other:  # the queue is free
         analyze(other, sound(tmp_path / "next.wav", 3))
         finished(other)
+
+
+def test_a_page_that_is_loaded_again_says_what_it_has_closed_and_opens_it_again(page, tmp_path):
+    reload(page)
+    page.wait_for_selector("body[data-loaded]")
+    assert page.locator("#reloaded").count() == 0  # it had shown nothing
+    for name in ("one.wav", "two.wav"):
+        analyze(page, sound(tmp_path / name, 4))
+        page.get_by_label("Clear", exact=True).click()
+        page.wait_for_selector("#player .empty")
+    listed(page, 2)
+    page.click("#recents >> text=one.wav")
+    page.wait_for_selector("#status [data-opened]")
+    reload(page)
+    words = "The page was loaded again, so the result that it showed is closed. Open one.wav again"
+    assert page.wait_for_selector("#reloaded").inner_text() == words
+    page.click("#reloaded button")
+    page.wait_for_selector("#status >> text=Opened one.wav")
+    page.wait_for_selector("#reloaded", state="detached")
+    # As if the server had been started again meanwhile.
+    page.evaluate("document.querySelector('#status [data-opened]').dataset.opened = 'unknown-1'")
+    reload(page)
+    assert page.wait_for_selector("#reloaded").inner_text().endswith("the result that it showed is not kept any more.")
+    reload(page)
+    page.wait_for_selector("body[data-loaded]")
+    assert page.locator("#reloaded").count() == 0
+
+
+def test_a_page_that_is_loaded_again_says_that_a_picture_and_a_video_that_is_written_are_gone(page, clip, media):
+    page.get_by_role("tab", name="Picture").click()
+    page.set_input_files("#picture input[type=file]", media / "five_faces.jpg")
+    page.wait_for_selector("#faces .box")
+    reload(page)
+    assert page.wait_for_selector("#reloaded").inner_text().endswith("choose the picture again to see its faces.")
+    analyze(page, clip)
+    page.wait_for_selector("#reloaded", state="detached")
+    page.click("#video-boxes")
+    page.wait_for_selector("#video-stop")
+    reload(page)
+    words = page.wait_for_selector("#reloaded").inner_text()
+    assert "The video that was being written has ended with the page" in words

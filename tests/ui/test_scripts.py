@@ -95,6 +95,10 @@ SLOW = """
     send() { sent.push(() => this.onload()); }
   };
 """
+LIST = (
+    '<div id="pick"><p class="sending"></p><input type="file" multiple></div><div id="command"><input></div>'
+    '<div id="ack"><i data-ack="0"></i></div>'
+)
 CHOOSE = """([folder, name]) => {
   const field = document.querySelector("#pick input"), given = new DataTransfer();
   given.items.add(new File(["x"], name));
@@ -253,8 +257,7 @@ def test_a_button_that_was_to_delete_one_recording_does_not_delete_another(opene
 
 def test_what_is_left_out_of_a_folder_is_said_after_an_upload_that_was_under_way(opened):
     page = opened(
-        '<div id="pick"><p class="sending"></p><input type="file" multiple></div><div id="command"><input></div>'
-        '<div id="ack"><i data-ack="0"></i></div>',
+        LIST,
         "page.js",
         "uploading.js",
         "recordings.js",
@@ -267,6 +270,87 @@ def test_what_is_left_out_of_a_folder_is_said_after_an_upload_that_was_under_way
     page.evaluate("document.querySelector('[data-ack]').dataset.ack = 1")
     words = "1 file is not a recording and was left out."
     page.wait_for_function("words => document.querySelector('.sending').textContent === words", arg=words)
+
+
+# Whether the browser would ask before it leaves the page.
+ASKS = "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+
+
+def test_the_browser_asks_before_it_leaves_a_page_with_files_that_are_not_sent(opened):
+    page = opened(LIST + '<div id="file"></div>', "page.js", "uploading.js", "recordings.js", before=SLOW)
+    assert not page.evaluate(ASKS)
+    page.evaluate("document.querySelector('#file').innerHTML = '<i class=uploading></i>'")  # Gradio sends a single file
+    assert page.evaluate(ASKS)
+    page.evaluate("document.querySelector('#file').innerHTML = ''")
+    page.evaluate(CHOOSE, [False, "a.wav"])
+    assert page.evaluate(ASKS)
+    page.evaluate("sent[0]()")
+    page.wait_for_function("document.querySelector('#command input').value.startsWith('add [')")
+    assert page.evaluate(ASKS)  # the server does not know to which list the file belongs
+    page.evaluate("document.querySelector('[data-ack]').dataset.ack = 1")
+    page.wait_for_function(f"!({ASKS})()")
+
+
+RECORDERS = (
+    '<div id="record"><button>Record</button></div><button id="other">Start</button>'
+    '<div id="buttons"><button id="analyze">Analyze</button></div>'
+)
+# Devices that refuse, and a recorder; ``refuse`` names the error.
+REFUSING = """
+  window.refuse = "NotAllowedError";
+  window.MediaRecorder = class extends EventTarget {
+    start() {}
+    stop() { this.dispatchEvent(new Event("stop")); }
+  };
+  Object.defineProperty(navigator, "mediaDevices", { configurable: true,
+    value: { getUserMedia: async () => { throw new DOMException("no", refuse); } } });
+  document.addEventListener("click", (event) => {
+    if (event.target.id !== "analyze") navigator.mediaDevices?.getUserMedia({ audio: true }).catch(() => {});
+  });
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("NotAllowedError", "The browser does not let this page use"),
+        ("NotReadableError", "Another program uses the device"),
+        ("NotFoundError", "No such device was found"),
+    ],
+)
+def test_a_recorder_that_cannot_open_its_device_says_why(error, words, opened):
+    page = opened(RECORDERS, "recorder.js", before=REFUSING)
+    page.evaluate("error => { refuse = error; }", error)
+    page.click("#other")  # of another part of the page, which has its own sentences
+    page.wait_for_timeout(100)
+    assert page.locator("#recorder-note").count() == 0
+    page.click("#record button")
+    assert page.wait_for_selector("#record + #recorder-note[role=alert]").inner_text().startswith(words)
+    page.click("#other")
+    page.wait_for_selector("#recorder-note", state="detached")
+
+
+def test_a_recorder_on_a_page_that_gets_no_devices_says_so(opened):
+    none = "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });"
+    page = opened(RECORDERS, "recorder.js", before=REFUSING + none)
+    page.click("#record button")
+    assert "secure pages only" in page.inner_text("#record + #recorder-note")
+
+
+def test_analyze_waits_for_a_recording_to_be_stopped(opened):
+    page = opened(RECORDERS, "recorder.js", before=REFUSING)
+    page.evaluate("""() => {
+      window.recorder = new MediaRecorder();
+      window.clicks = 0;
+      document.querySelector("#analyze").addEventListener("click", () => { clicks += 1; });
+      recorder.start();
+    }""")
+    page.click("#analyze")
+    assert page.inner_text("#buttons + #recorder-note").startswith("The recording is still running; stop it")
+    assert page.evaluate("clicks") == 0
+    page.evaluate("recorder.stop()")
+    page.click("#analyze")
+    assert page.evaluate("clicks") == 1 and page.locator("#recorder-note").count() == 0
 
 
 # What a proxy answers by itself, and what the program answers.
@@ -306,8 +390,7 @@ def test_answers_of_the_program_stay_as_they_are_behind_a_proxy(opened):
 
 def test_a_file_of_a_list_that_a_proxy_refuses_gets_a_sentence(opened):
     page = opened(
-        '<div id="pick"><input type="file" multiple><p class="sending"></p></div><div id="command"><input></div>'
-        '<div id="ack"><i data-ack="0"></i></div>',
+        LIST,
         "proxy.js",
         "uploading.js",
         "recordings.js",
@@ -342,13 +425,27 @@ def test_a_link_that_is_pasted_into_an_open_page_shows_its_part(opened):
     assert words.startswith("The address of this page names the part from 0:02 to 0:06.5 of a recording")
 
 
+LIVE = (
+    '<div id="live-view"><video></video><p class="reading"></p><p class="delay"></p></div>'
+    '<div id="live-note"><p data-session="s"></p></div><button id="live-stop">Stop</button>'
+)
+
+
+def test_the_devices_are_closed_if_the_server_begins_no_session(opened):
+    page = opened(LIVE, "live.js", before=DEVICES + LATE.replace("6000", "20_000"))
+    page.evaluate("emorecLive.open()")
+    page.wait_for_function("document.querySelector('.reading').textContent.startsWith('Starting') && late.size === 1")
+    page.evaluate("late.forEach((call) => call())")
+    assert page.inner_text(".reading") == "Not started."
+    assert page.evaluate("document.querySelector('video').srcObject") is None
+    assert page.evaluate("emorecLive.open().then(() => [late.size, emorecLive.run(), late.size])") == [1, None, 0]
+    page.evaluate("document.querySelector('[data-session]').dataset.session = ''")
+    page.evaluate("emorecLive.open().then(() => emorecLive.run())")  # it has refused
+    page.wait_for_function("document.querySelector('.reading').textContent === 'Not started.'")
+
+
 def test_a_camera_and_a_microphone_that_go_away_are_noticed(opened):
-    page = opened(
-        '<div id="live-view"><video></video><p class="reading"></p><p class="delay"></p></div>'
-        '<div id="live-note"><p data-session="s"></p></div><button id="live-stop">Stop</button>',
-        "live.js",
-        before=DEVICES,
-    )
+    page = opened(LIVE, "live.js", before=DEVICES)
     page.evaluate("emorecLive.open().then(() => emorecLive.run())")
     page.wait_for_function("sent.length > 2 && sent.at(-1) > 0")
     page.evaluate("end('video')")

@@ -48,14 +48,16 @@ class KeptEdits:
     def keep_all(self, analysis: Analysis, edited: PeopleEdits, marked: PageMarkers, request: gr.Request) -> tuple:
         """The features of a job are stored: keep the latest edits, and write the results of the list again.
 
-        Returns the list, and the analysis, its revision and the status, if more was analysed after it was stopped.
+        Returns the list, and the analysis, its revision and the status, if more was analysed after it was stopped and
+        the page still shows it: Analyze may have been clicked, or another recording opened, while the list was written.
         This is an event of its own after the one that waits for the features: edits that were made during the wait are
         newer than the states with which that one was called.
         """
-        settled = self.recents.jobs.settle(analysis, request)
+        settled, session = self.recents.jobs.settle(analysis, request), request.session_hash or ""
         self._keep(settled, edited, marked, request)
         listed = self.renew(settled, request)
-        if settled is analysis:
+        is_current = session not in self.service.watched and self.service.page_shows(session, analysis)
+        if settled is analysis or not is_current:
             return *listed, *(gr.skip(),) * SETTLED
         return *listed, settled, new_revision(), outcome(settled)
 

@@ -84,6 +84,7 @@ SCRIPT_FILES = (
     "page.js",
     "closing.js",
     "uploading.js",
+    "recorder.js",
     "panel.js",
     "address.js",
     "overview.js",
@@ -98,6 +99,7 @@ SCRIPT_FILES = (
     "recordings.js",
     "library.js",
     "title.js",
+    "reloaded.js",
     "focus.js",  # after the scripts that set the focus themselves
 )
 CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
@@ -155,7 +157,7 @@ def build(
         page.unload(jobs.leave)
         api.add_endpoints(service)
         states = {session.edited._id, session.marked._id}
-    page.service, service.forget_page = service, page.forget
+    page.service, service.forget_page, service.page_shows = service, page.forget, page.shows
     page.script = page_script(*edits_and_downloads(page, states))
     page.queue(max_size=MAX_EVENTS)
     page._queue.sleep_when_free = QUEUE_SLEEP  # Gradio has no public setting for it

@@ -147,7 +147,7 @@ class LibraryHandlers:
             opened,
             new_revision(),
             NO_PLAYER,
-            f'<div class="words" role="status" data-opened="{html.escape(item.name)}">{words}</div>',
+            f'<div class="words" role="status" data-opened data-library="{html.escape(item.name)}">{words}</div>',
             PeopleEdits(),  # without those of another recording
             person,
             "",  # the part that was shown of another recording

@@ -38,7 +38,11 @@ PRIVACY = (
 NO_PLAYER = '<div class="empty">A live session keeps no film and no sound, so there is nothing to play.</div>'
 SAVED = "Saved {time} of the live session; its timeline is below."
 FOUND = "The live session of {time} that ended with its page is still here; press Save in the tab Live to see it."
-FOUND_HERE = "{time} of the session that ended with its page are still here; Save shows them, and Start removes them."
+FOUND_HERE = "{time} of the session that ended with its page are still here; Save shows them."
+UNSAVED = "unsaved"  # the script reports that Start was pressed, but the last session was not saved
+ASK = "{time} of the last session are not saved. Save keeps them; Start, pressed again, removes them."
+FORGOTTEN = "The last session is not kept any more; press Start again for another one."
+ASKED = "data-asked"  # the script then lets the next Start begin another session
 # Sentences by the word with which the script reports a problem.
 PROBLEMS = {
     "denied": (
@@ -80,20 +84,32 @@ class LiveHandlers:
         self.service = service
 
     def start(self, problem: str, checkpoint: str, active: str, request: gr.Request) -> tuple:
-        """The script has opened the devices: begin a session; or it reports a ``problem``."""
+        """The script has opened the devices: begin a session; or it reports a ``problem``.
+
+        A refusal is a note and no ``gr.Error``, after which the script would not be called and would not close the
+        devices.
+        """
+        seconds = self.service.live.unsaved(request.session_hash or "")
         if problem:
-            return fragments.callout(PROBLEMS.get(problem, PROBLEMS["missing"])), *_buttons(running=False)
+            note = fragments.callout(PROBLEMS.get(problem, PROBLEMS["missing"]))
+            if problem == UNSAVED:
+                words = ASK.format(time=fragments.clock(seconds)) if seconds else FORGOTTEN
+                note = fragments.callout(words) + f"<i hidden {ASKED}></i>"
+            return note, *_buttons(running=False, known=seconds > 0)
         visitor = Visitor.of(request)
         name = f"live {datetime.now():%Y-%m-%d %H.%M}"
-        with user_errors():
+        try:
             used = self.service.analyzers.choose(checkpoint, active)
             self.service.live.start(visitor, self.service.analyzers.get(used), used, name)
+        except EmorecError as error:
+            return fragments.callout(str(error)), *_buttons(running=False, known=seconds > 0)
         return _note(PRIVACY, visitor.session), *_buttons(running=True)
 
     def stop(self, request: gr.Request) -> tuple:
         """Stop was clicked: keep what is known, for Save."""
-        known = self.service.live.stop(request.session_hash or "")
-        return _note(PRIVACY), *_buttons(running=False, known=known)
+        session = request.session_hash or ""
+        self.service.live.stop(session)
+        return _note(PRIVACY), *_buttons(running=False, known=self.service.live.unsaved(session) > 0)
 
     def draw(self, fusion: str, window: float, prior: str, baseline: str, style: str, request: gr.Request) -> tuple:
         """The chart of the last minute, and the timer and the buttons, which change once the session has ended."""
@@ -104,7 +120,7 @@ class LiveHandlers:
             timeline = live.timeline(session, choices)
         if timeline is None:
             return gr.skip(), *_buttons(running=False)
-        state = (gr.skip(),) * 4 if running else _buttons(running=False, known=True)
+        state = (gr.skip(),) * 4 if running else _buttons(running=False, known=live.unsaved(session) > 0)
         if not len(timeline):
             return plot_data(charts.empty_spec()), *state
         # The rest of the first minute is shown as not analysed yet.
@@ -123,17 +139,17 @@ class LiveHandlers:
             # The script has closed the devices already, so the session has ended.
             gr.Warning(html.escape(str(error)))
             return *(gr.skip(),) * 7, *self.stop(request)
-        words = html.escape(SAVED.format(time=fragments.clock(features.duration)))
+        saved = SAVED.format(time=fragments.clock(features.duration))
         notes = "".join(fragments.callout(note) for note in features.notes)
         return (
             Analysis(title=str(features.media["name"]), checkpoint=checkpoint, features=features),
             new_revision(),
-            f'<div class="words" role="status">{words}</div>{notes}',
+            f'<div class="words" role="status" data-live>{html.escape(saved)}</div>{notes}',
             NO_PLAYER,
             PeopleEdits(),  # without those of an earlier session
             gr.update(choices=[ANYONE], value=ANYONE[1]),
             "",  # the part that was shown of another recording
-            _note(PRIVACY),
+            _note(saved),  # also beside the button, because the result is below the screen
             *_buttons(running=False),
         )
 

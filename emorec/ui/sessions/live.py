@@ -60,7 +60,10 @@ class LiveInput:
 
 @dataclass(eq=False, kw_only=True)
 class LiveSession:
-    """One session; ``choices`` are those of the inference, ``last_input`` is the time (s) of its last input."""
+    """One session; ``choices`` are those of the inference, ``last_input`` is the time (s) of its last input.
+
+    ``saved`` is whether its page shows it as a result.
+    """
 
     live: Live
     visitor: Visitor
@@ -68,6 +71,7 @@ class LiveSession:
     last_input: float
     choices: dict[str, Any] = field(default_factory=dict)
     stopped: bool = False
+    saved: bool = False
     _known: tuple[float | None, Reading] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -169,7 +173,13 @@ class LiveSessions:
         features = found.live.save()
         if not features.segments:
             raise EmorecError(NOTHING)
+        found.saved = True
         return features, found.checkpoint
+
+    def unsaved(self, session: str) -> float:
+        """The length (s) of what is known of a session that no page shows as a result; 0 if there is nothing."""
+        found = self._sessions.get(session)
+        return found.live.until if found and not found.saved else 0.0
 
     def hand_over(self, before: str, after: str) -> float | None:
         """Give the session of a page that has ended to another page of its browser, which can save it.
@@ -183,6 +193,7 @@ class LiveSessions:
             # At once, so that a deletion while it is stopped finds it.
             taken = self._sessions.setdefault(after, found) is found
         found.stop()  # analyses what was received last
+        found.saved = False  # the result was shown on a page that has ended
         with self._lock:
             if not taken or self._sessions.get(after) is not found:
                 return None

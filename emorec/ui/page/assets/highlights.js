@@ -1,4 +1,6 @@
-// The list of highlights: filters, which outlast a redraw, and the keys n and p for the next and the previous one.
+// The list of highlights: filters, and the keys n and p for the next and the previous one. The filters outlast a redraw,
+// and also the recording, because people who look through many recordings look for the same in each; the list says how
+// many it leaves out. The person does not: in another recording the same number is another person.
 () => {
   const NEAR = 0.25; // seconds from a highlight within which the player is still at it
   const TYPED = "textarea, select, [contenteditable=true], input:not([type=radio], [type=checkbox], [type=range], [type=button])";
@@ -10,7 +12,7 @@
   const startOf = (item) => Number(item.querySelector("[data-seek]").dataset.seek);
   const chosen = { kind: "", emotion: "", person: "", rank: "" }; // rank: how many of the strongest
   // ``was``: start and kind of the current highlight, because a redraw may use its element for another one.
-  let current = null, was = null, host = null, drawn;
+  let current = null, was = null, host = null, drawn, shownOf;
 
   const mark = (item = null) => {
     items().forEach((one) => one.querySelector("button").removeAttribute("aria-current"));
@@ -76,6 +78,12 @@
 
   // A redraw replaces the list or its content; then the filters and the current highlight are set again, if they exist.
   const renew = () => {
+    const recording = find("#overview .overview")?.dataset.recording;
+    if (recording && recording !== shownOf) {
+      if (shownOf) chosen.person = "";
+      shownOf = recording;
+      host = undefined;
+    }
     if (list() === host && host?.dataset.drawn === drawn) return;
     host = list();
     drawn = host?.dataset.drawn;
@@ -90,5 +98,5 @@
     apply();
   };
   renew();
-  new MutationObserver(renew).observe(document.body, { childList: true, subtree: true, attributeFilter: ["data-drawn"] });
+  new MutationObserver(renew).observe(document.body, { childList: true, subtree: true, attributeFilter: ["data-drawn", "data-recording"] });
 }

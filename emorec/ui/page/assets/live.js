@@ -3,6 +3,7 @@
 // order. A picture is left out if both are waiting.
 () => {
   const PERIOD = 0.2, WIDTH = 640, QUALITY = 0.85, RATE = 16000, LONGEST_SOUND = 5, LOST = 1;  // s, px, Hz
+  const ANSWERS_WITHIN = 20_000;  // ms until the devices are closed again if the server does not begin a session
   const MOST = 2;  // requests that wait for an answer
   const PATIENCE = 10_000;  // ms to wait for an answer; with sound in the request, no further sound is sent until then
   const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
@@ -18,8 +19,14 @@
   const REASONS = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing",
                     OverconstrainedError: "missing", NotReadableError: "busy", AbortError: "busy" };
 
+  // Save can be pressed beside Start only if the last session was not saved, which the next one would replace: the
+  // person is asked first, and the devices stay closed until Start is pressed again.
+  const unsaved = () =>
+    Boolean(document.querySelector("#live-save:enabled")) && !document.querySelector("#live-note [data-asked]");
+
   // Opens the devices; returns "", or a word for the problem. If there is only one of the two, it is used alone.
   const open = async () => {
+    if (unsaved()) return "unsaved";
     stop();
     const mine = ++openings;
     if (!navigator.mediaDevices?.getUserMedia) return "insecure";
@@ -36,6 +43,7 @@
         const opened = (current = { stream, sound: [], samples: 0, gone: "" });
         for (const track of stream.getTracks()) track.onended = () => lose(opened);
         say(".reading", "Starting …");
+        opened.timer = setTimeout(() => { if (current === opened) stop("Not started."); }, ANSWERS_WITHIN);
         const shown = find("video");
         shown.srcObject = stream;
         shown.play().catch(() => {});
@@ -55,12 +63,15 @@
     current = null;
     clearTimeout(ended.timer);
     ended.stream.getTracks().forEach((track) => track.stop());
-    ended.context?.close();
+    shut(ended);
     const shown = find("video");
     if (shown) shown.srcObject = null;
     say(".reading", words || "Stopped.");
     say(".delay", "");
   };
+
+  // Fails if it is closed already, as when Stop is pressed while the microphone is being connected.
+  const shut = ({ context }) => context?.close().catch(() => {});
 
   const NAMES = { video: "camera", audio: "microphone" };
   const tracks = (mine, state) => mine.stream.getTracks().filter((track) => track.readyState === state);
@@ -82,6 +93,7 @@
     const session = document.querySelector("#live-note [data-session]")?.dataset.session;
     if (!current || current.began !== undefined) return;
     if (!session) return stop("Not started.");
+    clearTimeout(current.timer);
     const mine = Object.assign(current, { session, began: performance.now(), sent: 0, newest: -1 });
     listen(mine).catch(() => {});  // without sound there are still pictures
     next(mine);
@@ -100,10 +112,10 @@
     try {
       source = await connected({ sampleRate: RATE });
     } catch {
-      mine.context?.close();
+      shut(mine);
       source = await connected();  // some browsers do not change the rate of a microphone
     }
-    if (current !== mine) return mine.context.close();
+    if (current !== mine) return shut(mine);
     mine.rate = mine.context.sampleRate;
     const tap = new AudioWorkletNode(mine.context, "tap");
     tap.port.onmessage = ({ data }) => {

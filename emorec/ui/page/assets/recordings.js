@@ -102,6 +102,8 @@
     say([...problems, ...notes].join(" "));
     notes = [];
   };
+  // A page that is left or loaded again has no files any more; the browser then asks whether to stay.
+  addEventListener("beforeunload", (event) => { if (uploading) event.preventDefault(); });
   document.addEventListener("click", (event) => { joins ||= uploading && Boolean(event.target.closest("#analyze-all")); });
   const take = (found, note) => {
     waiting.push(...found);

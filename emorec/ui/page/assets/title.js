@@ -1,5 +1,5 @@
-// The title of the page says how far an analysis is, for people who work in another tab meanwhile, and that it has ended
-// until they have seen it.
+// The title of the page says how far an analysis is, for people who work in another tab meanwhile, and that it has
+// ended, or failed, until they have seen it.
 () => {
   const NAME = document.title;
   let running = false, ended = false;
@@ -8,7 +8,8 @@
     const going = Boolean(document.querySelector("#status .bar"));
     if (running && !going) ended = document.hidden;
     running = going;
-    const words = going ? (share ? `${share}%` : "…") : ended ? "Done" : "";
+    const end = document.querySelector("#status .problem") ? "Failed" : "Done";
+    const words = going ? (share ? `${share}%` : "…") : ended ? end : "";
     const title = words ? `${words} · ${NAME}` : NAME;
     if (document.title !== title) document.title = title;
   };

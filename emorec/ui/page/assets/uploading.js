@@ -24,6 +24,8 @@
   const WORDS = "The file is still on its way; its analysis begins when it is here.";
   const find = (selector) => document.querySelector(selector);
   const uploading = () => find("#file .uploading, #record .uploading");
+  // A page that is left or loaded again has no file any more; the browser then asks whether to stay.
+  addEventListener("beforeunload", (event) => { if (uploading()) event.preventDefault(); });
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#analyze") || !uploading()) return;
     if (find("#held")) return event.stopImmediatePropagation(); // Gradio would keep the second click too
