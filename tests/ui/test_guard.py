@@ -285,6 +285,13 @@ def test_large_and_odd_bodies_are_refused(client):
     assert client.post("/login", data={"username": "x" * 70_000}).status_code == 413
 
 
+@pytest.mark.parametrize("route", ["run/predict", "api/predict/"])
+def test_requests_without_a_session_do_not_share_one(client, route):
+    for given in ({"data": [], "fn_index": 0}, {"data": [], "fn_index": 0, "session_hash": None}):
+        response = client.post(f"{API}/{route}", json=given)
+        assert response.status_code == 400 and "names no session" in response.json()["detail"]
+
+
 def test_web_sockets_are_closed():
     sent = []
 
