@@ -33,8 +33,8 @@ def check_suffix(file: str | Path) -> None:
 def content(chart: Any, kind: str) -> bytes:
     """The content of a file of the kind "png", "svg" or "html" with an Altair chart.
 
-    Texts may come from files that somebody else wrote: characters that a chart cannot have become U+FFFD, and an HTML file
-    runs no script but its own.
+    Texts may come from files that somebody else wrote: characters that a chart cannot have become U+FFFD, and an HTML
+    file runs no script but its own.
     """
     import altair as alt  # late, because it takes a second
 
