@@ -30,6 +30,7 @@ UNREADABLE = "{name} cannot be read ({reason}); choose another file."
 TOO_LARGE = "{name} is larger than {limit} MB, so it is no file of annotations; choose another file."
 WRONG = "{name} is no {kind} file that can be read: {reason}."
 NUMBER_TOO_LARGE = "it has a number that is too large"
+MOST_SHOWN = 200  # characters of the reason that an error gives, which may quote the file
 NO_TEXT = "marker"  # the label of a marker without text
 NOTHING = "{name} contains no annotations."
 
@@ -55,11 +56,15 @@ def read(path: str | PathLike[str]) -> list[Annotation]:
         if not all(math.isfinite(time) for each in found for time in (each.start, each.end)):
             raise WrongFormat(NUMBER_TOO_LARGE)
     except (WrongFormat, OverflowError) as error:
-        reason = NUMBER_TOO_LARGE if isinstance(error, OverflowError) else error
+        reason = NUMBER_TOO_LARGE if isinstance(error, OverflowError) else _cut(str(error))
         raise EmorecError(WRONG.format(name=path.name, kind=path.suffix[1:], reason=reason)) from None
     if not found:
         raise EmorecError(NOTHING.format(name=path.name))
     return sorted(found, key=lambda each: (each.start, each.end))
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= MOST_SHOWN else f"{reason[:MOST_SHOWN]} ..."
 
 
 def read_markers(path: str | PathLike[str]) -> tuple[Marker, ...]:

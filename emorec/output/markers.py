@@ -23,7 +23,8 @@ COLUMNS = ("label", "lag", "measure", "mean", "low", "high", "change", "change_l
 BEFORE, AFTER = 5.0, 10.0  # seconds around a marker
 LONGEST = 600.0  # seconds before or after a marker, at most
 RESAMPLES = 1000
-MOST_SHOWN = 60  # characters of a wrong argument that the error repeats
+MAX_DRAWN = 10_000_000  # numbers in memory at a time, so that a million markers of one label need no 10 GB
+MOST_SHOWN = 60  # characters of a wrong argument, or of a label, that an error repeats
 SEED = 0  # so that the same files give the same interval
 MASS = (2.5, 97.5)  # percentiles of the 95 % interval
 DIGITS = 6
@@ -124,7 +125,8 @@ def check_within(markers: Sequence[Marker], begin: float, duration: float, slack
     if outside and len(outside) == len(markers):
         more = f", and {len(outside) - 1} more are" if len(outside) > 1 else ""
         place = PART.format(start=begin, end=round(duration, 1)) if begin else WHOLE.format(duration=duration)
-        raise EmorecError(OUTSIDE.format(label=outside[0].label, time=outside[0].time, place=place, more=more))
+        label = outside[0].label[:MOST_SHOWN]
+        raise EmorecError(OUTSIDE.format(label=label, time=outside[0].time, place=place, more=more))
 
 
 def check_window(before: float, after: float) -> None:
@@ -153,10 +155,12 @@ def average_around(timeline: Timeline, before: float = BEFORE, after: float = AF
     lag = (np.arange(first, last) + 0.5) * step
     earlier = lag + (step + timeline.window) / 2 <= 1e-9  # the middle of a row is up to half a step after the lag
     baseline = earlier if earlier.any() else lag < 0
+    by_label: dict[str, list[float]] = {}
+    for marker in timeline.markers:
+        by_label.setdefault(marker.label, []).append(marker.time)
     averages = []
-    for label in dict.fromkeys(marker.label for marker in timeline.markers):
-        times = np.array([marker.time for marker in timeline.markers if marker.label == label])
-        values = _values(timeline, times[:, None] + lag)
+    for label, times in by_label.items():
+        values = _values(timeline, np.array(times)[:, None] + lag)
         usual = _mean(values[:, baseline].swapaxes(0, 1))[:, None]
         both = [(_mean(each), *_interval(each)) for each in (values, values - usual)]
         count = (~np.isnan(values[..., 0])).sum(axis=0)
@@ -190,11 +194,13 @@ def _interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(values) < 2:
         return nothing, nothing
     count = len(values)
-    drawn = np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(float)
-    has = ~np.isnan(values)
-    total = np.tensordot(drawn, np.where(has, values, 0.0), 1)
-    weight = np.tensordot(drawn, has.astype(float), 1)
-    means = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+    generator, shares, has = np.random.default_rng(SEED), np.full(count, 1 / count), ~np.isnan(values)
+    known, parts, at_once = np.where(has, values, 0.0), [], max(1, MAX_DRAWN // count)
+    for first in range(0, RESAMPLES, at_once):
+        drawn = generator.multinomial(count, shares, min(at_once, RESAMPLES - first)).astype(float)
+        total, weight = np.tensordot(drawn, known, 1), np.tensordot(drawn, has.astype(float), 1)
+        parts.append(np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0))
+    means = np.concatenate(parts)
     enough = has.sum(axis=0) >= 2
     means[:, ~enough] = 0.0  # nanpercentile would warn about columns that are all NaN
     low, high = np.nanpercentile(means, MASS, axis=0)

@@ -204,7 +204,8 @@ class Service:
             self.watched.pop(session, None)
             self.live.end(session)
         working = [*self.history.end(owner), *batch]
-        if not self.browsers.pages(owner):
+        # Without a heartbeat nothing would report the end of a page, as of a program that only loads it.
+        if not any(map(self.open_pages.heartbeats.is_open, self.browsers.pages(owner))):
             self.browsers.forget(owner)
         self.memory.forget(owner)
         # The files are removed after the jobs and the list have ended, because these may still write.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emorec import files
 from emorec.errors import EmorecError
 from emorec.inference.timeline import Timeline
 from emorec.library import items, stored
@@ -92,7 +93,7 @@ class Shelf:
         with self._lock:
             item = self._items.get(name)
         if item is None:
-            raise EmorecError(GONE.format(name=name[:80]))
+            raise EmorecError(GONE.format(name=files.shown(name[:80])))
         return item
 
     def timeline(self, name: str) -> Timeline:

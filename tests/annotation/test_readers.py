@@ -359,6 +359,19 @@ def test_a_missing_file_a_folder_and_a_huge_file_are_one_sentence(tmp_path, monk
         annotation.read(written(tmp_path, "a.csv", "start,end,label\n"))
 
 
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("a.srt", f"1\n{'0' * 5000}-->"),
+        ("a.TextGrid", f'"ooTextFile" "TextGrid" 0 1 1 "{"x" * 5000}" "" 0 1 0'),
+    ],
+)
+def test_a_sentence_about_a_file_does_not_repeat_all_of_it(tmp_path, name, content):
+    with pytest.raises(EmorecError, match="can be read: ") as caught:
+        annotation.read(written(tmp_path, name, content))
+    assert 200 < len(str(caught.value)) < 400
+
+
 @factories.quick
 @given(st.sampled_from([".csv", ".eaf", ".TextGrid", ".srt"]), st.binary(max_size=200))
 def test_no_content_is_anything_but_annotations_or_a_sentence(tmp_path_factory, suffix, content):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,19 @@ def test_the_interval_is_that_of_markers_and_covers_their_spread():
     assert (low, high) == pytest.approx((mean - 1.96 * 0.93 * 0.112, mean + 1.96 * 0.93 * 0.112), abs=0.05)
     (single,) = reactions([20]).around([(20, "tone")])
     assert np.isnan(single.low).all() and not np.isnan(single.mean).any()
+
+
+def test_the_interval_of_very_many_markers_is_the_same_and_needs_little_memory(monkeypatch):
+    values = np.random.default_rng(1).random((50, 3, 2))
+    whole = markers._interval(values)
+    drawn, multinomial = [], np.random.Generator.multinomial
+    generator = SimpleNamespace(multinomial=lambda *given: drawn.append(given[2]) or multinomial(made, *given))
+    made = np.random.default_rng(markers.SEED)
+    monkeypatch.setattr(markers.np.random, "default_rng", lambda seed: generator)
+    monkeypatch.setattr(markers, "MAX_DRAWN", 50 * 300)
+    parts = markers._interval(values)
+    assert drawn == [300, 300, 300, 100]
+    np.testing.assert_allclose(parts, whole, rtol=1e-12)
 
 
 def test_the_time_before_a_marker_is_that_whose_windows_end_before_it():

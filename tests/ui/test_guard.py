@@ -295,6 +295,13 @@ def test_a_page_of_before_a_restart_is_told_to_load_again(served, client):
     assert answer.json() == {"detail": bodies.OTHER_PAGE}
 
 
+@pytest.mark.parametrize("route", ["run/predict", "api/predict/"])
+def test_requests_without_a_session_do_not_share_one(client, route):
+    for given in ({"data": [], "fn_index": 0}, {"data": [], "fn_index": 0, "session_hash": None}):
+        response = client.post(f"{API}/{route}", json=given)
+        assert response.status_code == 400 and "names no session" in response.json()["detail"]
+
+
 def test_web_sockets_are_closed():
     sent = []
 

@@ -8,6 +8,7 @@ import pytest
 
 from emorec.annotation import Marker
 from emorec.ui import example
+from emorec.ui.page import marker_panel
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.marker_panel import HOW, MarkerHandlers, PageMarkers
 from support import factories
@@ -74,3 +75,20 @@ def test_markers_of_a_result_without_a_file_do_not_count_for_another_one(tmp_pat
 def test_without_a_result_there_is_nothing_to_mark():
     with pytest.raises(gr.Error, match="analyse a recording first"):
         MarkerHandlers(None).load({"path": "x.csv"}, Analysis(), None, gr.Request())
+
+
+@pytest.mark.parametrize(
+    "limit, most, sentence",
+    [
+        ("MOST", 2, "The page draws at most 2 markers of a recording, and this file has 3; leave some out"),
+        ("MAX_BYTES", 10, "The page reads markers from files of at most 0 MB; leave some out."),
+    ],
+)
+def test_more_markers_than_a_server_can_draw_are_refused(tmp_path, monkeypatch, limit, most, sentence):
+    table = tmp_path / "stimuli.csv"
+    table.write_text("time,label\n1,a\n2,b\n3,c\n")
+    monkeypatch.setattr(marker_panel, limit, most)
+    handlers = MarkerHandlers(SimpleNamespace(check_upload=lambda path, request: path))
+    analysis = Analysis(title="live", features=factories.observations(5.0))
+    with pytest.raises(gr.Error, match=sentence):
+        handlers.load({"path": str(table)}, analysis, factories.timeline(factories.probabilities(5)), gr.Request())

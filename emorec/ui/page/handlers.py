@@ -22,6 +22,7 @@ from emorec.ui.page.analysis import ANYONE, BUSY, Analysis, new_revision
 from emorec.ui.page.marker_panel import PageMarkers
 from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.progress import outcome, watch
+from emorec.ui.page.waiting import Waiting
 from emorec.ui.service import Service
 
 NO_FILE = "Choose a video or audio file first."
@@ -38,6 +39,7 @@ class JobHandlers:
         self.service = service
         # By session, jobs that have ended or were stopped and may still store features, and the ``id`` of the analysis.
         self.ending: dict[str, tuple[Job, str]] = {}
+        self.waiting = Waiting()
 
     def choose_file(self, file: dict | None, source: str, analysis: Analysis, request: gr.Request) -> tuple:
         """A file was chosen in the component ``source``, or removed there: show it instead of the last analysis.
@@ -156,19 +158,23 @@ class JobHandlers:
 
     def run(self, request: gr.Request) -> Iterator[tuple]:
         """Show the progress of the job that ``start`` has begun; each new revision redraws the timeline."""
-        found = self.service.watched.get(request.session_hash or "")
-        if found is None:  # all was deleted meanwhile
-            yield (gr.skip(),) * 4
-        else:
-            yield from self._show(*found, request)
+        session = request.session_hash or ""
+        found = self.service.watched.get(session)
+        with self.waiting.of(session) as may_wait:
+            if found is None or not may_wait:  # all was deleted meanwhile, or the page shows the progress already
+                yield (gr.skip(),) * 4
+            else:
+                yield from self._show(*found, request)
 
     def resume(self, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
         """The page was reloaded: show the progress of the job of its browser, if there is one."""
-        found = self.service.watched.get(request.session_hash or "")
-        if found is None or not analysis.running:
-            yield (gr.skip(),) * 4
-        else:
-            yield from self._show(found[0], analysis, request)
+        session = request.session_hash or ""
+        found = self.service.watched.get(session)
+        with self.waiting.of(session) as may_wait:
+            if found is None or not analysis.running or not may_wait:
+                yield (gr.skip(),) * 4
+            else:
+                yield from self._show(found[0], analysis, request)
 
     def _show(self, job: Job, analysis: Analysis, request: gr.Request) -> Iterator[tuple]:
         """Show the progress of a job until it ends. It goes on if the page is closed, which may be a reload."""

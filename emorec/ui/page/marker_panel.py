@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -29,6 +30,14 @@ HOW = (
     "Times of your own, such as the moments of a stimulus, are drawn in the chart: a table with the columns time and "
     "label, SRT, ELAN, Praat, or labels of Audacity."
 )
+# Each marker is drawn, and the means of thousands of labels take minutes, in which other visitors wait.
+MOST = 5_000  # markers of one recording
+MAX_BYTES = 10_000_000  # of their file
+TOO_MANY = (
+    "The page draws at most {most} markers of a recording, and this file has {count}; leave some out, or use the "
+    "command line, which takes more."
+)
+TOO_LARGE = "The page reads markers from files of at most {limit} MB; leave some out."
 OUTSIDE = "Outside of what was analysed, and left out: {count} of {all}."
 SUFFIX = ".markers.csv"
 MAX_LABELS = 6  # that are named below the chart
@@ -76,7 +85,11 @@ class MarkerHandlers:
             if not isinstance(given, dict) or timeline is None or analysis.features is None:
                 raise EmorecError(NOTHING_YET)
             path = self.service.check_upload(given["path"], request)
+            if os.path.getsize(path) > MAX_BYTES:
+                raise EmorecError(TOO_LARGE.format(limit=MAX_BYTES // 1_000_000))
             markers = marker_output.parse_markers(path)
+            if len(markers) > MOST:
+                raise EmorecError(TOO_MANY.format(most=MOST, count=len(markers)))
             marker_output.with_markers(timeline, markers)  # raises EmorecError if all of them are outside
             return PageMarkers(analysis.id, markers)
 

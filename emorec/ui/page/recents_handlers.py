@@ -92,12 +92,14 @@ class RecentsHandlers:
 
         Without a job nothing changes, because the lists may have changed meanwhile.
         """
-        job, _ = self.jobs.ending.get(request.session_hash or "", (None, ""))
+        session = request.session_hash or ""
+        job, _ = self.jobs.ending.get(session, (None, ""))
         if job is None:
             return (gr.skip(),) * LISTS
         deadline = time.monotonic() + STOPS_WITHIN
-        while job.running and time.monotonic() < deadline:
-            job.wait(POLL)
+        with self.jobs.waiting.of(session) as may_wait:
+            while may_wait and job.running and time.monotonic() < deadline:
+                job.wait(POLL)
         return self.both(request)
 
     def tick(self, request: gr.Request) -> tuple:

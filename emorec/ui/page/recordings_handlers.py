@@ -35,7 +35,10 @@ class RecordingsHandlers:
 
     def batch(self, session: str) -> Batch:
         """The list of a visitor, an empty one at first."""
-        return self.service.batches.setdefault(self.service.browsers.owner(session), Batch())
+        owner = self.service.browsers.owner(session)
+        if owner not in self.service.batches:
+            self.service.files.use(session)  # the list ends with the session, once that is idle
+        return self.service.batches.setdefault(owner, Batch())
 
     def add(self, uploads: list[dict[str, str]], request: gr.Request, joins: bool = False) -> None:
         """Files have been uploaded: put them into the list, and remove those that do not fit into it.

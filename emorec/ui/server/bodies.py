@@ -72,11 +72,11 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def parse_json(body: bytes, content_type: str) -> dict[str, Any]:
-    """The JSON object in a body. Raises Refused."""
+    """The JSON object in a body, with "?" for each lone surrogate, which no answer can repeat. Raises Refused."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, NOT_JSON)
     try:
-        given = json.loads(body)
+        given = json.loads(json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise Refused(400, NOT_JSON) from None
     if not isinstance(given, dict):

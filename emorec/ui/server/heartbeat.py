@@ -45,6 +45,10 @@ class Pages:
         """Whether the heartbeat of a session has ended, but the page has not reported that it is closed."""
         return self._held[session] > 0
 
+    def is_open(self, session: str) -> bool:
+        """Whether a session has a heartbeat, as far as Gradio knows."""
+        return session in self._closed
+
     @contextlib.contextmanager
     def holding(self, session: str, receive: Receive) -> Iterator[Receive]:
         """A ``receive`` for the heartbeat of a session, which reports its end only when the page has ended."""

@@ -26,6 +26,7 @@ from emorec.ui.server.hosts import OTHER_HOST, OTHER_HOST_NOTE, OTHER_ORIGIN, OT
 NOT_FOUND = "There is nothing here."
 LOG_IN = "Log in first."
 OTHER_SESSION = "This session belongs to another visitor; open the page again."
+NO_SESSION = "The request names no session; send a session_hash, or use the endpoints below /call."
 WRONG_SESSION = "The name of a session has at most 64 letters, digits, hyphens and underscores."
 FAILED = "Something went wrong that should not have; the log of the program says what."
 RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
@@ -148,10 +149,12 @@ class Exchange:
             async with options.uploads.track(int(length) if length.isdecimal() else None) as self._upload:
                 with contextlib.suppress(ClientDisconnect):
                     await self._app(self._scope, self._upload.counting(receive), self._respond)
-        elif kind == "json":
+        elif kind in ("json", "predict"):
             bodies.check_page(self._headers.get(bodies.PAGE_HEADER), self._scope["app"].get_blocks().app_id)
             given = bodies.parse_json(await bodies.read(receive), self._headers.get("content-type", ""))
             bodies.check_files(given, options.folder, own_names)
+            if kind == "predict" and given.get("session_hash") is None:  # all such requests would be one session
+                raise Refused(400, NO_SESSION)
             self._check_session(given.get("session_hash"))
             await self._pass_on_with(bodies.dump_json(given))
         elif kind == "live":

@@ -28,8 +28,8 @@ def _route(methods: str, pattern: str, kind: str, *, open: bool = False) -> Rout
 
 
 # Kinds: "page", "asset" and "file" have different content security policies; a "form" is a login; the body of a "json"
-# request is parsed and checked; "live" is what a live session sends; a "heartbeat" connection stays open as long as its
-# session; "health" is answered for every host name.
+# request is parsed and checked, also of a "predict" request, which has to name a session; "live" is what a live session
+# sends; a "heartbeat" connection stays open as long as its session; "health" is answered for every host name.
 ROUTES = (
     _route("GET HEAD", "/", "page", open=True),
     _route("GET HEAD", "/health", "health", open=True),
@@ -49,7 +49,7 @@ ROUTES = (
     _route("POST", f"{CLOSED}/(?P<session>{NAME})", "plain"),
     _route("POST", f"{OPEN}/(?P<session>{NAME})", "plain"),
     _route("POST", f"{API}/queue/join", "json"),
-    _route("POST", f"{API}/(run|api)/predict/?", "json"),
+    _route("POST", f"{API}/(run|api)/predict/?", "predict"),
     _route("POST", f"{API}/call/(v2/)?{NAME}/?", "json"),
     _route("GET", f"{API}/call/(v2/)?{NAME}/{NAME}", "plain"),
     _route("POST", f"{API}/(cancel|reset)/?", "json"),

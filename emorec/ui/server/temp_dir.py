@@ -30,6 +30,9 @@ TEMPORARY = "tmp"  # subfolder for all other temporary files
 UNFINISHED = "tmp*"  # names of unfinished uploads: Python's temporary files
 STALE = 300.0  # seconds since its last byte before an unfinished upload is removed while others are in progress
 OLD = 3600.0  # seconds since the last write before other temporary files are removed
+# Bytes that each file counts in addition to its content: file systems have about one inode for each 16 kB, and a file
+# and its folder need two.
+PER_FILE = 32_768
 DIGEST = "[0-9a-f]" * 64  # pattern of the folder that Gradio makes for an uploaded file
 UNUSABLE = "Uploads cannot be kept in {folder} ({reason}); free some space, or name another folder in {setting}."
 
@@ -80,9 +83,9 @@ class ServerTempDir:
             raise EmorecError(UNUSABLE.format(folder=common, reason=reason, setting=setting)) from None
 
     def used(self) -> int:
-        """Bytes of all files in the folder, without unfinished uploads."""
+        """Bytes that all files in the folder take, each with PER_FILE, without unfinished uploads."""
         unfinished = set(self.path.glob(UNFINISHED))
-        return sum(size for path, size, _ in _files(self.path) if path not in unfinished)
+        return sum(size + PER_FILE for path, size, _ in _files(self.path) if path not in unfinished)
 
     def sweep(self, idle: bool = False, now: float | None = None) -> None:
         """Remove unfinished uploads: all of them if no upload is in progress (``idle``), else only stale ones.

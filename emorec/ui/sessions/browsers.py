@@ -43,6 +43,9 @@ class Browsers:
             return session
         name = f"browser {hashlib.sha256(token.encode()).hexdigest()}"  # no session has this name, because of the space
         with self._lock:
+            if (before := self._names.get(session, name)) != name:
+                self.leave(session)
+                self._browsers[before].closed.remove(session)
             self._names[session] = name
             browser = self._browsers.setdefault(name, _Browser())
             browser.pages.add(session)
