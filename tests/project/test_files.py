@@ -68,6 +68,35 @@ def test_no_temporary_file_stays_beside_a_file_that_is_read_only(tmp_path, waits
     assert os.listdir(tmp_path) == ["a.csv"]
 
 
+def test_no_temporary_file_stays_on_a_disk_without_permissions(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refused)
+    with pytest.raises(KeyError), files.replacing(tmp_path / "a.csv"):
+        raise KeyError
+    assert not os.listdir(tmp_path)
+
+
+def test_a_folder_of_another_user_that_becomes_a_link_costs_nothing(tmp_path, monkeypatch):
+    folder, kept = tmp_path / "folder", tmp_path / "other" / "inner" / "file"
+    (folder / "inner").mkdir(parents=True)
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    owner, listed = os.geteuid(), Path.glob
+
+    def replaced(path, pattern):
+        found = [*listed(path, pattern)]
+        folder.rename(tmp_path / "before")
+        folder.symlink_to(tmp_path / "other")
+        return found
+
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(Path, "glob", replaced)
+    assert not files.empty(folder, ())
+    assert kept.exists() and not folder.exists()
+
+
 def test_a_video_replaces_one_that_is_in_use_for_a_moment(tmp_path, waits):
     path = tmp_path / "out.mp4"
     path.write_text("old")
