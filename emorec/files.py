@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -56,16 +57,21 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 def discard(partial: Path) -> None:
     """Remove a temporary file, if there is one."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # a disk without permissions
         partial.chmod(0o600)  # Windows removes no file that is read-only, as the one that it replaces may be
+    with contextlib.suppress(OSError):
         when_free(partial.unlink)
 
 
 def empty(folder: Path, keep: Collection[str]) -> bool:
-    """Remove all that is in a folder but the files named ``keep``; return whether nothing else is left.
+    """Remove all that is in a folder but the files named ``keep``; return whether these alone are left.
 
-    Files in use stay on Windows, and others that the process may not remove.
+    Files in use stay on Windows, and others that the process may not remove. A folder of another user is removed with
+    ``keep``, and a link stays as it is.
     """
+    if not _is_own(folder):  # somebody else may replace it by a link at any moment, and ``rmtree`` follows none
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
     for path in folder.glob("*"):  # nothing if somebody has removed the folder
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -73,6 +79,15 @@ def empty(folder: Path, keep: Collection[str]) -> bool:
             with contextlib.suppress(OSError):
                 path.unlink()
     return all(path.name in keep for path in folder.glob("*"))
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether there is a folder, and no link to one, that the user of this process made."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and (os.name == "nt" or found.st_uid == os.geteuid())
 
 
 def when_free(action: Callable[[], Result]) -> Result:

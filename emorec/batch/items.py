@@ -36,7 +36,7 @@ class Record:
     """How an item ended: its ``source``, the ``version`` of the source that was read, and the ``outcome``.
 
     ``settings`` is a digest of the choices and the model, by which earlier versions know whether an item is due.
-    ``digest`` is one without what was measured of the model; "" in records of earlier versions.
+    ``digest`` is one without what was measured of the model, if no report says that; "" in records of earlier versions.
     """
 
     source: str

@@ -15,7 +15,7 @@ from emorec.models.device import resolve_device
 def pin(choices: Choices) -> tuple[Choices, tuple[str, str], tuple[str, ...]]:
     """Fix the model of a batch: the choices with its commit or folder, two digests of model and detector, and notices.
 
-    The second digest leaves out what was measured of the model, on which no row depends.
+    The second digest leaves out what was measured of the model, which only a report says.
 
     The checkpoint is loaded here too, so that an unusable one gives one error instead of one for each recording.
     Raises EmorecError.
@@ -25,7 +25,9 @@ def pin(choices: Choices) -> tuple[Choices, tuple[str, str], tuple[str, ...]]:
     checkpoint.load(origin.folder)
     # The configuration holds the calibration, on which results depend although features do not.
     config = (origin.folder / checkpoint.CONFIG_FILE).read_bytes()
-    values = {name: value for name, value in json.loads(config).items() if name != "evaluation"}
+    values = json.loads(config)
+    if not choices.report:
+        values.pop("evaluation", None)
     networks = origin.sha256.encode()
     if detector := pretrained.face_detector_file():
         networks += detector.read_bytes()

@@ -99,7 +99,7 @@ def parse(arguments: list[str] | None, commands: Commands) -> argparse.Namespace
 
 def _did_you_mean(words: list[str], parser: argparse.ArgumentParser) -> str:
     """The options that look most like the unknown ones in ``words``, as a question; "" if none does."""
-    known = re.findall(r"--[a-z_]+", parser.format_help())
+    known = re.findall(r"--[a-z][a-z_-]*", parser.format_help())
     given = [word.split("=")[0] for word in words if word.startswith("--")]
     near = [match for word in given for match in difflib.get_close_matches(word, known, n=1)]
     return f"; did you mean {' and '.join(dict.fromkeys(near))}?" if near else ""

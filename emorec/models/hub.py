@@ -92,20 +92,22 @@ def pull_file(
     """
     import huggingface_hub
 
-    cached = None
+    damaged = None
     with contextlib.suppress(OSError):  # a cache that cannot be read counts as empty
         cached = huggingface_hub.try_to_load_from_cache(repo, filename, revision=revision)
-        if isinstance(cached, str) and _difference(Path(cached), sha256, size) is None:
-            return Path(cached)
+        if isinstance(cached, str):
+            if _difference(Path(cached), sha256, size) is None:
+                return Path(cached)
+            damaged = Path(cached)
     if _offline():
         raise Unreachable(
             f"The Hub cache has no intact {filename} of {repo}, and HF_HUB_OFFLINE forbids to download it."
         )
     from emorec.models.hub_call import call
 
-    if isinstance(cached, str) and not os.path.islink(cached):
+    if damaged and not damaged.is_symlink():
         # Where there are no links, as on Windows, the Hub's library keeps it even if it downloads the file again.
-        _remove_from_cache(Path(cached))
+        _remove_from_cache(damaged)
     downloaded = call(
         lambda _: _download_file(repo, filename, revision, size),
         f"{filename} of {repo} is not available from the Hub",

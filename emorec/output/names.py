@@ -103,7 +103,8 @@ def _record(record: Path, owner: bytes) -> bytes:
         else:
             _link(partial, record)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may be in use on Windows, where it then stays
+            files.when_free(partial.unlink)
     return _recorded(record)
 
 

@@ -194,6 +194,16 @@ def test_nothing_is_repeated_when_the_model_is_measured_anew(few, model, tmp_pat
     assert (result.analyzed, result.notes) == (0, ())
 
 
+def test_reports_are_written_again_when_the_model_is_measured_anew(few, model, tmp_path):
+    few.model = shutil.copytree(model, tmp_path / "measured")
+    few(report=True)
+    measured = checkpoint.load(few.model)
+    measured.evaluation["own-data"] = {"what": "recordings", "metric": "accuracy", "items": 9, "results": {"face": 0.5}}
+    checkpoint.save_config(measured, few.model)
+    assert few(report=True).notes == (run.OUTDATED.format(outdated=3, all=4),)
+    assert few(report=True).analyzed == 0
+
+
 def test_a_note_says_that_results_of_other_choices_or_another_model_are_replaced(few, model, tmp_path):
     few.model = shutil.copytree(model, tmp_path / "calibrated")
     assert few().notes == ()

@@ -65,6 +65,20 @@ def test_results_may_lie_at_or_above_the_recordings(batch, tmp_path):
     assert batch(media, out=tmp_path).done == 2
 
 
+def test_no_note_says_that_results_of_an_unreachable_recording_are_replaced(batch, monkeypatch):
+    url, store = "memory://done/a.mp4", fsspec.filesystem("memory")
+    store.pipe("/done/a.mp4", b"x")
+    try:
+        with monkeypatch.context() as context:
+            context.setattr(run.local_engine, "InlineEngine", Engine)  # of the process that has the object
+            assert batch(url).done == 1
+        monkeypatch.setattr(model, "pin", lambda chosen: (chosen, ("other", "other"), ()))
+        result = batch(url)
+    finally:
+        store.rm("/done", recursive=True)
+    assert list(result.failed) == [url] and result.notes == ()
+
+
 def test_a_person_who_cannot_be_chosen_makes_no_other_settings():
     """Batches of earlier versions, which left such a person out, are not analysed again."""
     earlier = "880878f6f60d52786b1a35c97b437d9c"

@@ -106,6 +106,18 @@ def test_the_password_of_the_page_goes_to_no_other_machine():
     assert settings.library_variables(environment) == {"EMOREC_CACHE": "/c"}
 
 
+def test_what_a_link_points_to_is_not_emptied(tmp_path, monkeypatch):
+    """Anybody may make a link in the common folder for temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    other = tmp_path / "other"
+    (other / "folder").mkdir(parents=True)
+    for name in (temporary.LOCK, temporary.LOCKED, "file", "folder/file"):
+        (other / name).touch()
+    (tmp_path / f"{temporary.PREFIX}link").symlink_to(other)
+    temporary.remove_leftovers()
+    assert (other / "file").exists() and (other / "folder" / "file").exists()
+
+
 def test_what_is_in_use_at_the_end_is_removed_later(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     opened = contextlib.ExitStack()

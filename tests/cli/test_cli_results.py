@@ -149,7 +149,12 @@ def test_an_unknown_option_is_named(arguments, capsys):
 
 @pytest.mark.parametrize(
     ("command", "option", "meant"),
-    [("analyze", "--outdir", "--out"), ("batch", "--windo_sec=2", "--window_sec"), ("live", "--fuzion", "--fusion")],
+    [
+        ("analyze", "--outdir", "--out"),
+        ("batch", "--windo_sec=2", "--window_sec"),
+        ("live", "--fuzion", "--fusion"),
+        ("batch", "--rays", "--ray_address"),
+    ],
 )
 def test_an_option_that_looks_like_the_unknown_one_is_proposed(command, option, meant, capsys):
     with pytest.raises(SystemExit):

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from emorec.models import hub as hub_module
 from emorec.models.hub import HubError, Unreachable, pull_file
 from support.loopback_hub import ask_at, go_offline
 
@@ -81,6 +82,19 @@ def test_a_file_damaged_in_a_cache_without_links_is_downloaded_again(single, mon
     assert not path.is_symlink()
     path.write_bytes(b"damaged")
     assert file().read_bytes() == CONTENT
+
+
+def test_a_file_that_cannot_be_read_for_a_moment_stays_in_a_cache_without_links(single, monkeypatch):
+    def refused(*_, **__):
+        raise OSError("in use")
+
+    monkeypatch.setattr(os, "symlink", refused)
+    path = file()
+    single.fault("HEAD", 500)
+    with monkeypatch.context() as context, pytest.raises(Unreachable):
+        context.setattr(hub_module, "sha256_of", refused)
+        file()
+    assert path.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("how", ["silent", "trickling"])

@@ -1,6 +1,7 @@
 """Files that another program has open, as Windows treats them, and names that it reserves."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,35 @@ def test_no_temporary_file_stays_beside_a_file_that_is_read_only(tmp_path, waits
     assert os.listdir(tmp_path) == ["a.csv"]
 
 
+def test_no_temporary_file_stays_on_a_disk_without_permissions(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refused)
+    with pytest.raises(KeyError), files.replacing(tmp_path / "a.csv"):
+        raise KeyError
+    assert not os.listdir(tmp_path)
+
+
+def test_a_folder_of_another_user_that_becomes_a_link_costs_nothing(tmp_path, monkeypatch):
+    folder, kept = tmp_path / "folder", tmp_path / "other" / "inner" / "file"
+    (folder / "inner").mkdir(parents=True)
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    owner, listed = os.geteuid(), Path.glob
+
+    def replaced(path, pattern):
+        found = [*listed(path, pattern)]
+        folder.rename(tmp_path / "before")
+        folder.symlink_to(tmp_path / "other")
+        return found
+
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(Path, "glob", replaced)
+    assert not files.empty(folder, ())
+    assert kept.exists() and not folder.exists()
+
+
 def test_a_video_replaces_one_that_is_in_use_for_a_moment(tmp_path, waits):
     path = tmp_path / "out.mp4"
     path.write_text("old")
@@ -90,6 +120,22 @@ def test_stored_features_in_use_for_a_moment_are_forgotten(tmp_path, waits):
     assert segment.exists()
 
 
+def test_stored_features_of_which_one_file_is_in_use_for_a_moment_are_forgotten(tmp_path, waits, monkeypatch):
+    """After the folder is renamed, a virus scanner may open a file in it."""
+    (tmp_path / KEY).mkdir()
+    remove = shutil.rmtree
+
+    def in_use_at_first(folder):
+        if not waits:
+            with held_open(folder):
+                os.rename(folder, folder)
+        remove(folder)
+
+    monkeypatch.setattr(cache.shutil, "rmtree", in_use_at_first)
+    assert cache.forget(KEY, tmp_path)
+    assert len(waits) == 1 and not os.listdir(tmp_path)
+
+
 def test_a_download_in_use_for_a_moment_is_kept(tmp_path, waits):
     media = tmp_path / "working" / "media"
     media.mkdir(parents=True)
@@ -107,6 +153,16 @@ def test_a_name_without_an_owner_is_taken_although_its_record_is_in_use(tmp_path
     with held_open(record, tries=1):
         assert names.claim(tmp_path, Path("clip.mp4"), "/clip.mp4", str, []) == "clip"
     assert record.read_text() == "/clip.mp4"
+
+
+def test_a_name_is_taken_although_its_temporary_file_is_in_use(tmp_path, waits):
+    partial = files.partial_of(tmp_path / names.RECORDS / "clip")
+    with held_open(partial, tries=2):
+        assert names.claim(tmp_path, Path("clip.mp4"), "/clip.mp4", str, []) == "clip"
+    assert os.listdir(partial.parent) == ["clip"]
+    (tmp_path / "other").mkdir()
+    with held_open(files.partial_of(tmp_path / "other" / names.RECORDS / "clip")):
+        assert names.claim(tmp_path / "other", Path("clip.mp4"), "/clip.mp4", str, []) == "clip"
 
 
 @pytest.mark.parametrize("name", ["con", "CON.mp4", "con .mp4", "lpt1", "nul.tar.gz"])
