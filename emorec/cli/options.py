@@ -6,6 +6,7 @@ import argparse
 import difflib
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,9 @@ Commands = dict[str, Callable[[argparse.Namespace], int]]
 def parse(arguments: list[str] | None, commands: Commands) -> argparse.Namespace:
     """Parse the options; their ``run`` is the function of the command. Exits with code 2 for a wrong option."""
     parser = _parser(commands)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "-out" in arguments:  # argparse would take it for -o ut
+        parser.error("unrecognized arguments: -out; did you mean --out?")
     options, rest = parser.parse_known_args(arguments)
     # argparse takes the recordings only from one place of the line, so recordings, or a query, after a later option
     # are in the rest.

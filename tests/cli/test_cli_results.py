@@ -163,6 +163,12 @@ def test_an_option_that_looks_like_the_unknown_one_is_proposed(command, option, 
     assert f"emorec {command}: error: unrecognized arguments: {option}; did you mean {meant}?" in err
 
 
+def test_out_with_one_hyphen_is_not_taken_for_a_folder_ut(capsys):
+    with pytest.raises(SystemExit):
+        analyze("clip.wav", "-out", "results")
+    assert "unrecognized arguments: -out; did you mean --out?" in capsys.readouterr().err
+
+
 def test_the_folder_of_results_is_also_named_by_o(media, tmp_path):
     assert analyze(media / "same" / "clip.wav", "-o", "out") == 0
     assert lengths(tmp_path / "out") == {"clip.csv": 3}
