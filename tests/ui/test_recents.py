@@ -236,6 +236,15 @@ def test_a_page_that_is_loaded_again_opens_what_it_showed_and_not_what_was_analy
     assert page.evaluate("document.querySelector('#reloaded').getBoundingClientRect().bottom < innerHeight")
 
 
+def test_an_analysis_that_is_opened_in_the_tab_for_pictures_is_shown(page, tmp_path):
+    analyze(page, sound(tmp_path / "one.wav", 4))
+    page.get_by_role("tab", name="Picture").click()
+    page.wait_for_selector("#summary", state="hidden")
+    page.click("#recents >> text=one.wav")
+    page.wait_for_selector("#status >> text=Opened one.wav")
+    assert page.get_by_role("tab", name="Video or audio").get_attribute("aria-selected") == "true"
+
+
 def test_a_page_that_is_loaded_again_says_that_a_picture_and_a_video_that_is_written_are_gone(page, clip, media):
     page.get_by_role("tab", name="Picture").click()
     page.set_input_files("#picture input[type=file]", media / "five_faces.jpg")
