@@ -299,7 +299,7 @@ RECORDERS = (
 REFUSING = """
   window.refuse = "NotAllowedError";
   window.MediaRecorder = class extends EventTarget {
-    start() {}
+    start(fails) { if (fails) throw new DOMException("no", "InvalidStateError"); }
     stop() { this.dispatchEvent(new Event("stop")); }
   };
   Object.defineProperty(navigator, "mediaDevices", { configurable: true,
@@ -343,8 +343,11 @@ def test_analyze_waits_for_a_recording_to_be_stopped(opened):
       window.recorder = new MediaRecorder();
       window.clicks = 0;
       document.querySelector("#analyze").addEventListener("click", () => { clicks += 1; });
-      recorder.start();
+      try { recorder.start(true); } catch {}
     }""")
+    page.click("#analyze")
+    assert page.evaluate("clicks") == 1  # none has begun
+    page.evaluate("clicks = 0, recorder.start()")
     page.click("#analyze")
     assert page.inner_text("#buttons + #recorder-note").startswith("The recording is still running; stop it")
     assert page.evaluate("clicks") == 0
