@@ -1,5 +1,6 @@
 """What one visitor can take from the others: threads that wait, memory that stays, files without content."""
 
+import contextlib
 import threading
 from types import SimpleNamespace
 
@@ -47,11 +48,11 @@ def job():
     )  # fmt: skip
 
 
-def test_one_session_shows_the_progress_of_its_job_twice_at_most(service, job):
+def test_one_session_shows_the_progress_of_its_job_three_times_at_most(service, job):
     jobs, analysis = JobHandlers(service), Analysis(path="x", running=True)
     service.watched |= {"a": (job, analysis), "b": (job, analysis)}
     job.ended.set()  # nothing is waited for
-    shown = [jobs.run(ONE), jobs.resume(analysis, ONE)]
+    shown = [jobs.run(ONE), jobs.resume(analysis, ONE), jobs.run(ONE)]
     assert all(next(each) != NOTHING for each in shown)
     assert next(jobs.run(ONE)) == next(jobs.resume(analysis, ONE)) == NOTHING
     assert next(jobs.run(OTHER)) != NOTHING
@@ -59,20 +60,24 @@ def test_one_session_shows_the_progress_of_its_job_twice_at_most(service, job):
     assert next(jobs.run(ONE)) != NOTHING
 
 
-def test_one_session_waits_for_the_end_of_its_job_twice_at_most(service, job):
+def test_one_session_waits_for_the_end_of_its_job_three_times_at_most(service, job):
     jobs = JobHandlers(service)
     lists = RecentsHandlers(service, jobs, RecordingsHandlers(service))
     jobs.ending["a"] = job, "id"
-    waiting = [threading.Thread(target=lists.after_job, args=[ONE], daemon=True) for _ in range(2)]
+    waiting = [threading.Thread(target=lists.after_job, args=[ONE], daemon=True) for _ in range(3)]
     for thread in waiting:
         thread.start()
-    until(lambda: jobs.waiting._counts["a"] == 2)
+    until(lambda: lists.waiting._counts["a"] == 3)
     assert len(lists.after_job(ONE)) == LISTS and all(thread.is_alive() for thread in waiting)
+    # The next analysis is shown although cancelled ones have not stopped yet.
+    service.watched["a"] = job, Analysis(path="x", running=True)
+    with contextlib.closing(jobs.run(ONE)) as shown:
+        assert next(shown) != NOTHING
     job.running = False
     job.ended.set()
     for thread in waiting:
         thread.join(30)
-    assert not jobs.waiting._counts
+    assert not lists.waiting._counts
 
 
 def test_the_list_of_a_session_that_did_nothing_else_is_forgotten(service, clock):

@@ -145,10 +145,14 @@ def test_an_item_is_opened_again_after_the_page_was_loaded_again(chromium, addre
         opened.get_by_role("tab", name="Library").click()
         opened.click("#library-list >> text=ben-2.mp4")
         opened.wait_for_selector("#status >> text=Opened ben-2.mp4")
-        opened.reload()
-        opened.click("#reloaded button")
-        opened.wait_for_selector("#status >> text=Opened ben-2.mp4")
-        opened.wait_for_selector("#reloaded", state="detached")
+        for looked_at in ("Video or audio", "Library"):  # with and without the fields of the tab Library
+            opened.reload()
+            opened.wait_for_selector("#reloaded button")
+            opened.get_by_role("tab", name=looked_at).click()
+            opened.get_by_role("tab", name="Picture").click()
+            opened.click("#reloaded button")
+            opened.wait_for_selector("#status >> text=Opened ben-2.mp4")
+            opened.wait_for_selector("#reloaded", state="detached")
 
 
 def test_without_a_folder_there_is_no_tab(chromium, page_server):

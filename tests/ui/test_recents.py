@@ -219,10 +219,30 @@ def test_a_page_that_is_loaded_again_says_what_it_has_closed_and_opens_it_again(
     # As if the server had been started again meanwhile.
     page.evaluate("document.querySelector('#status [data-opened]').dataset.opened = 'unknown-1'")
     reload(page)
-    assert page.wait_for_selector("#reloaded").inner_text().endswith("the result that it showed is not kept any more.")
+    assert page.wait_for_selector("#reloaded").inner_text().endswith("is not in the list of recent analyses any more.")
     reload(page)
     page.wait_for_selector("body[data-loaded]")
     assert page.locator("#reloaded").count() == 0
+
+
+def test_a_page_that_is_loaded_again_opens_what_it_showed_and_not_what_was_analysed_last(page, tmp_path):
+    analyze(page, sound(tmp_path / "one.wav", 4))
+    page.set_input_files("#pick input", sound(tmp_path / "two.wav", 5))
+    page.click("#analyze-all")
+    listed(page, 2)
+    assert page.inner_text("#recents li button.name") == "two.wav"  # the first of the list
+    reload(page)
+    assert page.wait_for_selector("#reloaded button").inner_text() == "Open one.wav again"
+    assert page.evaluate("document.querySelector('#reloaded').getBoundingClientRect().bottom < innerHeight")
+
+
+def test_an_analysis_that_is_opened_in_the_tab_for_pictures_is_shown(page, tmp_path):
+    analyze(page, sound(tmp_path / "one.wav", 4))
+    page.get_by_role("tab", name="Picture").click()
+    page.wait_for_selector("#summary", state="hidden")
+    page.click("#recents >> text=one.wav")
+    page.wait_for_selector("#status >> text=Opened one.wav")
+    assert page.get_by_role("tab", name="Video or audio").get_attribute("aria-selected") == "true"
 
 
 def test_a_page_that_is_loaded_again_says_that_a_picture_and_a_video_that_is_written_are_gone(page, clip, media):

@@ -299,7 +299,7 @@ RECORDERS = (
 REFUSING = """
   window.refuse = "NotAllowedError";
   window.MediaRecorder = class extends EventTarget {
-    start() {}
+    start(fails) { if (fails) throw new DOMException("no", "InvalidStateError"); }
     stop() { this.dispatchEvent(new Event("stop")); }
   };
   Object.defineProperty(navigator, "mediaDevices", { configurable: true,
@@ -343,8 +343,11 @@ def test_analyze_waits_for_a_recording_to_be_stopped(opened):
       window.recorder = new MediaRecorder();
       window.clicks = 0;
       document.querySelector("#analyze").addEventListener("click", () => { clicks += 1; });
-      recorder.start();
+      try { recorder.start(true); } catch {}
     }""")
+    page.click("#analyze")
+    assert page.evaluate("clicks") == 1  # none has begun
+    page.evaluate("clicks = 0, recorder.start()")
     page.click("#analyze")
     assert page.inner_text("#buttons + #recorder-note").startswith("The recording is still running; stop it")
     assert page.evaluate("clicks") == 0
@@ -441,7 +444,7 @@ def test_the_devices_are_closed_if_the_server_begins_no_session(opened):
     assert page.evaluate("emorecLive.open().then(() => [late.size, emorecLive.run(), late.size])") == [1, None, 0]
     page.evaluate("document.querySelector('[data-session]').dataset.session = ''")
     page.evaluate("emorecLive.open().then(() => emorecLive.run())")  # it has refused
-    page.wait_for_function("document.querySelector('.reading').textContent === 'Not started.'")
+    assert page.inner_text(".reading") == "Not started."  # at once, not by the timer
 
 
 def test_a_camera_and_a_microphone_that_go_away_are_noticed(opened):

@@ -93,8 +93,12 @@ class Analysis:
         """
         result = self.features or self.rows
         key = self.features.key if self.features else ""
-        identity = key or f"{self.name} {result.duration if result else 0:.3f}"
-        return hashlib.sha256(identity.encode()).hexdigest()[:TAG]
+        return tag(key or f"{self.name} {result.duration if result else 0:.3f}")
+
+
+def tag(identity: str) -> str:
+    """The short name of a recording from the key of its features, or from what else identifies it."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:TAG]
 
 
 def person_choices(features: Features) -> list[tuple[str, int | str]]:

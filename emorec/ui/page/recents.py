@@ -11,6 +11,7 @@ import gradio as gr
 
 from emorec import files
 from emorec.ui import file_fragments, fragments
+from emorec.ui.page.analysis import tag
 from emorec.ui.sessions.recents import Recent
 
 MAX_LISTED = 100  # more make the page slow
@@ -114,7 +115,8 @@ def _line(each: Recent) -> str:
         length += f" of {fragments.clock(each.duration)}"
     when = datetime.fromtimestamp(each.at, UTC)
     return (
-        f'<li data-recent="{each.id}"><button type="button" class="name" data-do="open {each.id}">{written}</button>'
+        f'<li data-recent="{each.id}" data-recording="{tag(each.key)}">'
+        f'<button type="button" class="name" data-do="open {each.id}">{written}</button>'
         f'<time class="caption" datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{when:%H:%M} UTC</time>'
         f'<span class="caption">{length}</span>'
         f'<button type="button" data-do="forget {each.id}" data-sure="Press again" aria-label="Delete {name}">'

@@ -22,6 +22,7 @@ from emorec.ui.page.marker_panel import PageMarkers
 from emorec.ui.page.people_handlers import PeopleEdits
 from emorec.ui.page.recordings import Figures
 from emorec.ui.page.recordings_handlers import LIST, RecordingsHandlers
+from emorec.ui.page.waiting import Waiting
 from emorec.ui.server import log
 from emorec.ui.service import Service
 from emorec.ui.sessions.recents import Recent
@@ -45,6 +46,8 @@ class RecentsHandlers:
 
     def __init__(self, service: Service, jobs: JobHandlers, recordings: RecordingsHandlers):
         self.service, self.jobs, self.recordings = service, jobs, recordings
+        # Not those of ``jobs``: else the next analysis would not be shown while cancelled ones take their time to stop.
+        self.waiting = Waiting()
 
     def arrive(self, token: str, request: gr.Request) -> tuple:
         """The page was loaded: show what this browser has, and take over the analysis and live session that it left."""
@@ -97,7 +100,7 @@ class RecentsHandlers:
         if job is None:
             return (gr.skip(),) * LISTS
         deadline = time.monotonic() + STOPS_WITHIN
-        with self.jobs.waiting.of(session) as may_wait:
+        with self.waiting.of(session) as may_wait:
             while may_wait and job.running and time.monotonic() < deadline:
                 job.wait(POLL)
         return self.both(request)

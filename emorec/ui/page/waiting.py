@@ -1,4 +1,4 @@
-"""How many requests of one session may wait for a job at the same time.
+"""How many requests of one kind may wait for the jobs of one session at the same time.
 
 Each of them holds one of Gradio's threads as long as the job runs. Without a limit, one visitor could take all threads
 with one long recording, and the page would answer nobody else.
@@ -9,11 +9,11 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-MOST = 2  # a page sends one; a second one comes from a double click
+MOST = 3  # a page sends one, but those of two analyses that were just cancelled may not have ended yet
 
 
 class Waiting:
-    """Counts the requests of each session that wait."""
+    """Counts the requests of one kind that wait, by session."""
 
     def __init__(self, most: int = MOST):
         self._most = most

@@ -7,15 +7,14 @@
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, words);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  // Opens an item also if the tab was not shown yet, in which case Gradio has not made its fields.
+  // Opens an item from any tab. Before the tab was shown, Gradio has not made its fields.
   window.emorecLibrary = (name) => {
     const there = () => document.querySelector("#library-command :is(textarea, input)");
-    if (there()) return send("#library-command", `${name} #${++number}`);
     const tabs = [...document.querySelectorAll("#inputs [role=tab]")];
     const tab = tabs.find((each) => each.textContent.trim() === "Library");
     tab?.click();
     let looks = 100;
-    const look = () => (there() ? window.emorecLibrary(name) : looks-- && tab && setTimeout(look, 50));
+    const look = () => (there() ? send("#library-command", `${name} #${++number}`) : looks-- && tab && setTimeout(look, 50));
     look();
   };
   // In the order in which they were checked; items that a search hides stay chosen.

@@ -46,9 +46,9 @@
   if (Plain) {
     window.MediaRecorder = class extends Plain {
       start(...given) {
+        super.start(...given); // fails if the device is gone
         recorders.add(this);
         this.addEventListener("stop", () => recorders.delete(this));
-        super.start(...given);
       }
     };
   }

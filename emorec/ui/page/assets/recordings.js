@@ -174,6 +174,11 @@
     if (top < 0 || top > innerHeight / 2) window.emorecScroll(find("#status"), "start");
     if (Date.now() - began < SETTLED) setTimeout(bringUp, 250, began);
   };
+  // The tab Picture shows no results of recordings.
+  const leavePicture = () => {
+    const tabs = [...document.querySelectorAll("#inputs [role=tab]")];
+    if (tabs.some((tab) => tab.ariaSelected === "true" && tab.textContent.trim() === "Picture")) tabs[0].click();
+  };
   // Without ``focus``, the focus stays in the list, for its next recording.
   const goToResult = (focus) => {
     const line = find("#status [data-opened]");
@@ -210,6 +215,7 @@
     if (button.dataset.sure && !isSure(button)) return arm(button);
     button.disarm?.();
     const [what] = button.dataset.do.split(" ");
+    if (what === "open" || what === "show") leavePicture();
     send(button.dataset.do).then((done) => {
       if (done && (what === "open" || what === "show")) goToResult(!button.closest("#recordings"));
     });

@@ -3,7 +3,7 @@
 () => {
   const KEY = "emorec-shown", WAIT = 60000; // ms
   const BEGIN = "The page was loaded again";
-  const GONE = `${BEGIN}, and the result that it showed is not kept any more.`;
+  const GONE = `${BEGIN}, and the result that it showed is not in the list of recent analyses any more.`;
   const CLOSED = `${BEGIN}, so the result that it showed is closed.`;
   const PICTURE = `${BEGIN}; choose the picture again to see its faces.`;
   const VIDEO = "The video that was being written has ended with the page; write it again.";
@@ -18,8 +18,8 @@
     const name = find("#status [data-library]")?.dataset.library;
     if (name) return { kind: "library", name };
     const [opened] = (find("#status [data-opened]")?.dataset.opened ?? "").split("-");
-    const latest = opened || find("#recents [data-recent]")?.dataset.recent;
-    return latest ? { kind: "recent", name: latest } : {};
+    // Not the first in the list: another page of the browser may have analysed something later.
+    return { kind: "recent", name: opened, recording: find("#overview .overview")?.dataset.recording };
   };
   addEventListener("pagehide", () => {
     try {
@@ -27,21 +27,24 @@
     } catch {} // a browser may refuse storage to a framed page
   });
 
-  const line = (kind, name) =>
-    kind === "recent" && find(`#recents [data-recent="${CSS.escape(name)}"] [data-do^=open]`);
-  const tell = ({ kind, name, video }) => {
+  const line = ({ kind, name, recording }) => {
+    const [by, value] = name ? ["recent", name] : ["recording", recording ?? ""];
+    return kind === "recent" && find(`#recents [data-${by}="${CSS.escape(value)}"] [data-do^=open]`);
+  };
+  const tell = (before) => {
+    const { kind, name, video } = before;
     if ((!kind && !video) || find("#status [role=progressbar]")) return;
     const note = Object.assign(document.createElement("p"), { id: "reloaded", className: "callout" });
     note.setAttribute("role", "status");
-    find("#status").before(note);
-    const known = line(kind, name), title = known ? known.textContent : name;
+    find("#inputs").before(note); // where it is seen without scrolling
+    const known = line(before), title = known ? known.textContent : name;
     const again = known || (kind === "library" && window.emorecLibrary);
     const words = kind === "picture" ? PICTURE : !kind ? `${BEGIN}.` : again ? CLOSED : GONE;
     note.textContent = `${words}${video ? ` ${VIDEO}` : ""} `;
     if (again) {
       const button = Object.assign(document.createElement("button"), { type: "button", className: "name" });
       button.textContent = `Open ${title} again`;
-      button.addEventListener("click", () => (known ? line(kind, name)?.click() : window.emorecLibrary(name)));
+      button.addEventListener("click", () => (known ? line(before)?.click() : window.emorecLibrary(name)));
       note.append(button);
     }
     // Whatever is done next is more important.
