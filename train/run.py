@@ -119,15 +119,16 @@ def initial_weights(
     return True, f"fine-tuned from {name}" + ("" if options.init else "; --from_scratch trains new networks")
 
 
-def next_steps(folder: Path) -> str:
-    """How to use a trained checkpoint, as text."""
+def next_steps(folder: Path, labels: Path | None = None) -> str:
+    """How to use a trained checkpoint, as text; ``labels`` is the label map of its data, if they have one."""
     path = shlex.quote(str(folder))
+    mapped = f" --labels {shlex.quote(str(labels))}" if labels else ""
     return "\n".join(
         [
             f"wrote {folder}; next:",
             f"  analyse   python -m emorec analyze FILE --model_path {path}",
             f"  page      EMOREC_MODEL={path} make app",
-            f"  measure   python train/evaluate.py {path} --data OTHER_PEOPLE --dataset folder",
+            f"  measure   python train/evaluate.py {path} --data OTHER_PEOPLE --dataset folder{mapped}",
             f"  push      python -m hub push {path} ORG/NAME",
         ]
     )
@@ -175,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = (finetune if options.dataset else train_recipe)(options)
         if distributed.rank() == 0:
             if (folder / checkpoints.CONFIG_FILE).exists():
-                common.report(next_steps(folder))
+                common.report(next_steps(folder, options.labels))
             if options.push_to_hub:
                 push(folder, options.push_to_hub, options.private)
     except EmorecError as error:

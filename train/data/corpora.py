@@ -7,18 +7,25 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from emorec.emotions import EMOTIONS, emotion_of
+from emorec.emotions import EMOTIONS, FOLDING, emotion_of
 from emorec.errors import EmorecError
-from train.data import datasets, layouts, persons
+from train.data import datasets, duplicates, layouts, persons
 from train.data.datasets import Item
 from train.data.persons import known_people
 
 # Labels that are kept although they are not among the seven emotions; every other label becomes its emotion.
 EXTRA_LABELS = ("calm", "contempt")
 HELD_OUT_SHARE = 0.2
+OWN_LAYOUTS = ("folder", "csv")  # files of published corpora are not copies of one another
+UNKNOWN = (
+    "{labels} in {folder} {are} not known; say in a JSON file (--labels) what each label of the data means, as "
+    "{example}, with an emotion in place of each EMOTION; null leaves a label out."
+)
+UNMAPPED = "{labels} {are} not in the label map; add every label with its emotion, or with null to leave its items out."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +82,8 @@ def load(
         known = known_people(items)
         train, valid = split(items, known, fold, seed)
     persons.report(train, valid, bool(val_dir))
+    if dataset in OWN_LAYOUTS:
+        duplicates.report(train, valid)
     both = {item.person for item in train} & {item.person for item in valid}
     if both and (known or val_dir):
         raise EmorecError(
@@ -142,33 +151,32 @@ def read_mapping(file: Path) -> dict[str, str | None]:
 
 def map_labels(items: Sequence[Item], mapping: dict[str, str | None] | None, folder: Path) -> list[Item]:
     """The items with emotions as labels, without those mapped to None. Raises EmorecError for an unknown label."""
+    counts = Counter(item.label for item in items if not item.votes)
+    if mapping is not None and (missing := sorted(counts.keys() - mapping.keys())):
+        raise EmorecError(_about(UNMAPPED, [f"{label!r} of {counts[label]} items" for label in missing]))
+    meant = mapping if mapping is not None else {label: label for label in counts}
+    named = {label: name for label in counts if (name := meant[label]) is not None}
+    if unknown := sorted(label for label, name in named.items() if name.lower() not in FOLDING):
+        # The map has to name every label, so the example does.
+        example = {label: "EMOTION" if label in unknown else name.lower() for label, name in sorted(named.items())}
+        written = json.dumps(example, ensure_ascii=False)
+        raise EmorecError(_about(UNKNOWN, [repr(label) for label in unknown], folder=folder, example=written))
     out = []
     for item in items:
         if item.votes:  # FER+ has its own eight labels, and pictures without a majority
             out.append(item)
-            continue
-        label = item.label
-        if mapping is not None:
-            if label not in mapping:
-                count = sum(other.label == label for other in items)
-                raise EmorecError(
-                    f"The label {label!r} of {count} items is not in the label map; add it with its emotion, or with "
-                    "null to leave these items out."
-                )
-            label = mapping[label]
-            if label is None:
-                continue
-        try:
-            emotion = emotion_of(label)
-        except EmorecError:
-            raise EmorecError(
-                f"The label {label!r} in {folder} is not known; say in a JSON file (--labels) what each label of the "
-                f'data means, as {{"{label}": "happy", ...}}; null leaves a label out.'
-            ) from None
-        out.append(replace(item, label=label.lower() if label.lower() in EXTRA_LABELS else emotion))
+        elif name := named.get(item.label):
+            out.append(replace(item, label=name.lower() if name.lower() in EXTRA_LABELS else emotion_of(name)))
     if not out:
         raise EmorecError(f"{folder} holds no items to learn from; is it the data set's own folder?")
     return out
+
+
+def _about(sentence: str, labels: Sequence[str], **values: Any) -> str:
+    """A sentence about one or several labels."""
+    one = len(labels) == 1
+    named = f"The label {labels[0]}" if one else f"The labels {', '.join(labels[:-1])} and {labels[-1]}"
+    return sentence.format(labels=named, are="is" if one else "are", **values)
 
 
 def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[Item], list[Item]]:

@@ -23,7 +23,7 @@ from train import calibration, distributed, loop, metrics, run_dir
 from train.data import reading
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import balance, common, usable
+from train.finetune import balance, common, trust, usable
 from train.recipes import fusion as recipe
 from train.recipes.samples import WINDOW_COLUMNS, Samples
 
@@ -107,7 +107,16 @@ def _without_training(
         with run_dir.writing(folder):
             checkpoints.save(model, folder / "best")
         probabilities = recipe.predict(model.fusion, held_out)
-        common.calibrate_and_measure(model, folder / "best", "fusion", probabilities, held_out.truth, EMOTIONS, owners)
+        common.calibrate_and_measure(
+            model,
+            folder / "best",
+            "fusion",
+            probabilities,
+            held_out.truth,
+            EMOTIONS,
+            owners,
+            doubts=trust.of_validation(corpus, EMOTIONS, held_out.truth),
+        )
     run.close()
     distributed.barrier()
     return folder / "best"

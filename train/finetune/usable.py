@@ -16,6 +16,11 @@ from train.finetune import common
 
 SKIPPED_FILE = "skipped.csv"
 IMBALANCE = 3.0  # ratio of the counts of two labels from which on it is reported
+FEW = 20  # training items of a label; docs/FINETUNING.md advises as many
+FEW_ITEMS = (
+    "Fewer than {least} training items have the label {labels}; from so few, a network learns these items rather than "
+    "the label, so record more, or do not rely on what it says of the label."
+)
 
 
 def drop_unreadable(
@@ -46,7 +51,10 @@ def drop_unreadable(
 
 
 def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
-    """Raise EmorecError if no item of some label, or of all but one, could be read; report a strong imbalance."""
+    """Raise EmorecError if no item of some label, or of all but one, could be read.
+
+    Reports a strong imbalance, and labels with few items.
+    """
     counts = {label: sum(item.label == label for item in items) for label in labels}
     if missing := [label for label, count in counts.items() if not count and not items[0].votes]:
         raise EmorecError(f"None of the training items with the label {missing[0]!r} can be used; add some that can.")
@@ -61,3 +69,5 @@ def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
             f"{most} has {present[most] / present[least]:.0f} times as many items as {least}; the loss compensates for "
             "that, so that every label counts alike"
         )
+    if few := [f"{label} ({count})" for label, count in present.items() if count < FEW]:
+        common.report(FEW_ITEMS.format(labels=", ".join(few), least=FEW))
