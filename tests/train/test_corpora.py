@@ -4,6 +4,7 @@ import csv
 import json
 import os
 
+import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
@@ -248,5 +249,30 @@ def test_all_unknown_labels_are_named_with_a_map_to_fill_in(tmp_path):
     assert example == {"joy": "EMOTION", "Sad": "sad", "wütend": "EMOTION"}
     with pytest.raises(EmorecError, match="'Sad' of 1 items and 'wütend' of 1 items are not in the label map"):
         corpora.read("folder", "face", tmp_path, {"joy": "happy"})
+    assert "EMOTION is to be one of angry, disgust," in sentence and "LABEL/PERSON/item" not in sentence
     filled = {label: "happy" if meant == "EMOTION" else meant for label, meant in example.items()}
     assert {item.label for item in corpora.read("folder", "face", tmp_path, filled)} == {"happy", "sad"}
+
+
+def test_folders_of_people_that_hold_labels_are_not_listed_without_end(tmp_path):
+    touch(tmp_path, *(f"person{number:02}/{label}/1.png" for number in range(40) for label in ("happy", "sad")))
+    with pytest.raises(EmorecError) as refused:
+        corpora.read("folder", "face", tmp_path, None)
+    sentence = str(refused.value)
+    assert "'person11' and 28 more in" in sentence and "person12" not in sentence
+    assert '{"person00": "EMOTION", ...}' in sentence and sentence.endswith("labels: LABEL/PERSON/item.")
+
+
+def test_people_are_held_out_who_leave_every_label_items_to_train_on(tmp_path):
+    both = [f"{label}/p{number}/1.png" for number in range(5) for label in ("happy", "sad")]
+    for number in range(5):
+        folder = touch(tmp_path / str(number), *both, f"fear/p{number}/1.png")  # the first draw holds one of these out
+        corpus = corpora.load("folder", "face", folder)
+        assert corpus.held_out != [f"p{number}"] and corpus.labels == ("fear", "happy", "sad")
+    # A division that left every label items before is the same one now.
+    touch(tmp_path / "all", *both)
+    first = np.random.default_rng(0).permutation(5)[0]
+    assert corpora.load("folder", "face", tmp_path / "all").held_out == [f"p{first}"]
+    touch(tmp_path / "two", "happy/a/1.png", "happy/a/2.png", "sad/b/3.png")
+    with pytest.raises(EmorecError, match="Only [ab] has items with the label '(happy|sad)', so it cannot be both"):
+        corpora.load("folder", "face", tmp_path / "two")

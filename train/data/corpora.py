@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from emorec.emotions import EMOTIONS, FOLDING, emotion_of
+from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from train.data import datasets, duplicates, layouts, persons
 from train.data.datasets import Item
+from train.data.label_maps import EXTRA_LABELS, map_labels, read_mapping
 from train.data.persons import known_people
 
-# Labels that are kept although they are not among the seven emotions; every other label becomes its emotion.
-EXTRA_LABELS = ("calm", "contempt")
 HELD_OUT_SHARE = 0.2
+DRAWS = 100  # of people to hold out
 OWN_LAYOUTS = ("folder", "csv")  # files of published corpora are not copies of one another
-UNKNOWN = (
-    "{labels} in {folder} {are} not known; say in a JSON file (--labels) what each label of the data means, as "
-    "{example}, with an emotion in place of each EMOTION; null leaves a label out."
+ONE_SHOWS = (
+    "Only {person} has items with the label {label!r}, so it cannot be both trained and validated; give items of "
+    "others, or validation data by --val_dir."
 )
-UNMAPPED = "{labels} {are} not in the label map; add every label with its emotion, or with null to leave its items out."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,53 +129,6 @@ def _emotion(label: str | None, mapping: dict[str, str | None]) -> str | None:
         return None
 
 
-def read_mapping(file: Path) -> dict[str, str | None]:
-    """Read the dict of a --labels file: from the data set's labels to emotions, or None. Raises EmorecError."""
-    try:
-        mapping = json.loads(Path(file).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise EmorecError(f"The label map {file} cannot be read as JSON ({error}).") from None
-    if not isinstance(mapping, dict) or not all(value is None or isinstance(value, str) for value in mapping.values()):
-        raise EmorecError(f'The label map {file} must be a JSON object like {{"joy": "happy", "bored": null}}.')
-    for name, value in mapping.items():
-        if value is not None:
-            try:
-                emotion_of(value)
-            except EmorecError as error:
-                raise EmorecError(f"The label map {file} maps {name!r} wrongly: {error}") from None
-    return {layouts.normalise_name(name): value for name, value in mapping.items()}
-
-
-def map_labels(items: Sequence[Item], mapping: dict[str, str | None] | None, folder: Path) -> list[Item]:
-    """The items with emotions as labels, without those mapped to None. Raises EmorecError for an unknown label."""
-    counts = Counter(item.label for item in items if not item.votes)
-    if mapping is not None and (missing := sorted(counts.keys() - mapping.keys())):
-        raise EmorecError(_about(UNMAPPED, [f"{label!r} of {counts[label]} items" for label in missing]))
-    meant = mapping if mapping is not None else {label: label for label in counts}
-    named = {label: name for label in counts if (name := meant[label]) is not None}
-    if unknown := sorted(label for label, name in named.items() if name.lower() not in FOLDING):
-        # The map has to name every label, so the example does.
-        example = {label: "EMOTION" if label in unknown else name.lower() for label, name in sorted(named.items())}
-        written = json.dumps(example, ensure_ascii=False)
-        raise EmorecError(_about(UNKNOWN, [repr(label) for label in unknown], folder=folder, example=written))
-    out = []
-    for item in items:
-        if item.votes:  # FER+ has its own eight labels, and pictures without a majority
-            out.append(item)
-        elif name := named.get(item.label):
-            out.append(replace(item, label=name.lower() if name.lower() in EXTRA_LABELS else emotion_of(name)))
-    if not out:
-        raise EmorecError(f"{folder} holds no items to learn from; is it the data set's own folder?")
-    return out
-
-
-def _about(sentence: str, labels: Sequence[str], **values: Any) -> str:
-    """A sentence about one or several labels."""
-    one = len(labels) == 1
-    named = f"The label {labels[0]}" if one else f"The labels {', '.join(labels[:-1])} and {labels[-1]}"
-    return sentence.format(labels=named, are="is" if one else "are", **values)
-
-
 def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[Item], list[Item]]:
     """Items of training and of validation: by the data set's own parts or folds, else a fifth of the people.
 
@@ -200,7 +150,14 @@ def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[It
         raise EmorecError(
             f"All items show one person ({named[0]}), so none can be kept for validation; give others by --val_dir."
         )
-    held_out = {named[row] for row in generator.permutation(len(named))[: max(1, round(HELD_OUT_SHARE * len(named)))]}
+    count = max(1, round(HELD_OUT_SHARE * len(named)))
+    draws = [{named[row] for row in generator.permutation(len(named))[:count]} for _ in range(DRAWS)]
+    # Without these people, every label should have items to train on; if no draw leaves some, the first one is refused.
+    labels = {item.label for item in items}
+    held_out = next((d for d in draws if {i.label for i in items if i.person not in d} == labels), draws[0])
+    shown = {label: {item.person for item in items if item.label == label} for label in sorted(labels)}
+    if alone := [label for label, people in shown.items() if people <= held_out and len(people) == 1]:
+        raise EmorecError(ONE_SHOWS.format(person=next(iter(shown[alone[0]])), label=alone[0]))
     return [i for i in items if i.person not in held_out], [i for i in items if i.person in held_out]
 
 
