@@ -185,6 +185,7 @@ def test_labels_with_few_items_are_named(capsys):
     usable.check_labels(items, ("happy", "sad", "fear"))
     assert "Fewer than 20 training items have the label sad (19), fear (2);" in capsys.readouterr().out
     usable.check_labels(items[:39] + items[20:21], ("happy", "sad"))
+    usable.check_labels(items, ("happy", "sad", "fear"), learns=False)  # as late fusion, which trains no network
     assert not capsys.readouterr().out
 
 
@@ -206,7 +207,7 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
     assert model.calibration != base.calibration
     output = capsys.readouterr().out
     assert "fusion: no network is trained (--fusion late)" in output
-    assert "epochs" not in output and "fine-tuned" not in output
+    assert "epochs" not in output and "fine-tuned" not in output and "Fewer than 20 training" not in output
     for name, tensor in base.fusion.state_dict().items():
         assert torch.equal(model.fusion.state_dict()[name], tensor), name
     given = ("--task", "fusion", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")

@@ -28,9 +28,14 @@ def test_a_label_without_validation_items_is_named():
 
 @pytest.mark.parametrize(
     ("people", "known", "told"),
-    [("a", True, "1 person"), ("abcd", True, "4 people"), ("abcde", True, ""), ("", False, "")],
+    [
+        ("a", True, "1 person"),
+        ("abcd", True, "4 people"),
+        ("abcde", True, ""),
+        ("", False, "Not all items name their person"),
+    ],
 )
-def test_few_validation_people_are_told(people, known, told):
+def test_few_or_unknown_validation_people_are_told(people, known, told):
     sentences = trust.of_validation(corpus(*people, known=known), LABELS, np.arange(3))
     assert [told in sentence for sentence in sentences] == [True] * bool(told)
 

@@ -61,12 +61,13 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     items, train_samples, _ = _samples(corpus.train, config, folder, "training")
     _, held_out, owners = _samples(corpus.valid, config, folder, "validation")
     # A label that is no emotion, as contempt, trains the encoders alone.
-    usable.check_labels(items, [label for label in corpus.labels if emotion_of(label)])
+    learns = config.fusion != "late"
+    usable.check_labels(items, [label for label in corpus.labels if emotion_of(label)], learns)
     torch.manual_seed(schedule.seed)
     base = config.base
     net = copy.deepcopy(base.fusion) if config.init_from_base else recipe.new_net(base.face, base.voice)
     nets = {"face": base.face, "voice": base.voice, "fusion": net.requires_grad_(True)}
-    if config.fusion == "late":
+    if not learns:
         best = _without_training(nets, corpus, config, len(items), held_out, owners)
     else:
         totals = np.bincount(train_samples.truth, minlength=len(EMOTIONS))

@@ -15,6 +15,10 @@ FEW_PEOPLE = (
     "The validation items are of {count} only, so results and intervals say little about other people; with "
     f"{MIN_PEOPLE} people or more they say more."
 )
+UNKNOWN_PEOPLE = (
+    "Not all items name their person, so one person may be in training and in validation, and the results may be too "
+    "good for new people."
+)
 BEFORE = (
     "On these items the weights that the training started from have an unweighted average recall of {before:.1%}, and "
     "those after it have {after:.1%}"
@@ -29,7 +33,9 @@ def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> l
     unseen = [label for label in labels if label not in shown and (label in corpus.labels or label in learned)]
     people = len(corpus.held_out)
     sentences = [UNSEEN.format(labels=" or ".join(unseen))] if unseen else []
-    if corpus.known_people and 0 < people < MIN_PEOPLE:
+    if not corpus.known_people:
+        sentences.append(UNKNOWN_PEOPLE)
+    elif 0 < people < MIN_PEOPLE:
         sentences.append(FEW_PEOPLE.format(count=f"{people} {'person' if people == 1 else 'people'}"))
     return sentences
 

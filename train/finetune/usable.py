@@ -50,10 +50,10 @@ def drop_unreadable(
     return [items[row] for row in readable], [read[row] for row in readable]
 
 
-def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
+def check_labels(items: Sequence[Item], labels: Sequence[str], learns: bool = True) -> None:
     """Raise EmorecError if no item of some label, or of all but one, could be read.
 
-    Reports a strong imbalance, and labels with few items.
+    Reports a strong imbalance, and labels with few items, if a network ``learns`` from them.
     """
     counts = {label: sum(item.label == label for item in items) for label in labels}
     if missing := [label for label, count in counts.items() if not count and not items[0].votes]:
@@ -63,6 +63,8 @@ def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
         raise EmorecError(
             f"All usable training items have the label {next(iter(present))!r}; give at least two labels."
         )
+    if not learns:
+        return
     most, least = max(present, key=lambda label: present[label]), min(present, key=lambda label: present[label])
     if present[most] >= IMBALANCE * present[least]:
         common.report(
