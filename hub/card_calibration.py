@@ -2,6 +2,7 @@
 
 from emorec.emotions import EMOTIONS
 from emorec.inference import prior as priors
+from emorec.models.calibration import HEADS
 from hub import card_results
 
 DIAGRAMS = (
@@ -28,8 +29,7 @@ def _errors(model):
     lines = [
         "## Calibration",
         "",
-        "What each network says is made a likelihood under an even prior: the shares of the emotions in its training "
-        "data are divided out, and it is scaled and shifted, fitted on people held out of training. Late fusion adds "
+        f"What each network says is made a likelihood under an even prior: {_steps(model)}. Late fusion adds "
         f"the log likelihoods, the face's times {face:.2f} and the voice's times {voice:.2f} if both are there. "
         "Expected calibration error (ECE) under an even prior, smaller is better; where emotions are not about equally "
         "common, each weighs alike. With another prior in its name, a head is measured with emotions as common as they "
@@ -42,6 +42,16 @@ def _errors(model):
         cells = (f"{error[when]:.1%}" if when in error else "" for when in ("before", "after", "perfect"))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _steps(model):
+    """What the calibration of a ``Checkpoint`` does, and on whom it was fitted."""
+    heads = [getattr(model.calibration, name) for name in HEADS]
+    divided = "the shares of the emotions in its training data are divided out, and "
+    scaled = "it is scaled and shifted" if any(any(head.bias) for head in heads) else "it is scaled"
+    # If nobody is named as held out, items were, and the same people may be in the training.
+    whom = "people" if model.training.get("held_out") else "items"
+    return f"{divided if any(head.strength for head in heads) else ''}{scaled}, fitted on {whom} held out of training"
 
 
 def _priors(evaluation):

@@ -71,4 +71,6 @@ def _spent(entry: dict[str, Any]) -> str:
         return "not recorded"
     hours = entry["hours"]
     device = f" on {entry['device']}" if "device" in entry else ""
+    if hours < 1 / 60:
+        return f"less than 1 min{device}"
     return (f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min") + device

@@ -18,10 +18,13 @@ from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from train import bundled, distributed, run_dir
 from train import options as command_line
-from train.data import corpora, shard_stream
+from train.data import corpora, datasets, shard_stream
 from train.finetune import assembly, common, face, fusion, provenance, streamed, voice
 
 NO_SHARDS = "{given} names shards, and --dataset {dataset} reads folders; leave --dataset out, or give a folder."
+NO_CORPUS = (
+    "{folder} holds none of the public corpora ({names}); to train on your own data, give --dataset folder or csv."
+)
 STOPPED = "stopped; the same command with --resume continues from the last finished epoch\n"
 STOPPED_BEFORE = "stopped before the first epoch was finished; the same command begins again\n"
 RECIPES = {"face": face, "voice": voice, "fusion": fusion}
@@ -119,22 +122,28 @@ def initial_weights(
     return True, f"fine-tuned from {name}" + ("" if options.init else "; --from_scratch trains new networks")
 
 
-def next_steps(folder: Path) -> str:
-    """How to use a trained checkpoint, as text."""
+def next_steps(folder: Path, labels: Path | None = None) -> str:
+    """How to use a trained checkpoint, as text; ``labels`` is the label map of its data, if they have one."""
     path = shlex.quote(str(folder))
+    mapped = f" --labels {shlex.quote(str(labels))}" if labels else ""
     return "\n".join(
         [
             f"wrote {folder}; next:",
             f"  analyse   python -m emorec analyze FILE --model_path {path}",
             f"  page      EMOREC_MODEL={path} make app",
-            f"  measure   python train/evaluate.py {path} --data OTHER_PEOPLE --dataset folder",
+            f"  measure   python train/evaluate.py {path} --data OTHER_PEOPLE --dataset folder{mapped}",
             f"  push      python -m hub push {path} ORG/NAME",
         ]
     )
 
 
 def train_recipe(options: argparse.Namespace) -> Path:
-    """Run the steps of the recipe; returns the folder of the whole checkpoint, which may not exist yet."""
+    """Run the steps of the recipe; returns the folder of the whole checkpoint, which may not exist yet.
+
+    Raises EmorecError, also if the folder holds none of the recipe's corpora.
+    """
+    if not any((options.train_dir / name).is_dir() for name in datasets.CORPORA):
+        raise EmorecError(NO_CORPUS.format(folder=options.train_dir, names=", ".join(datasets.CORPORA)))
     for step in bundled.TASKS[options.task]:
         step(options)
     return options.out / "checkpoint"
@@ -175,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = (finetune if options.dataset else train_recipe)(options)
         if distributed.rank() == 0:
             if (folder / checkpoints.CONFIG_FILE).exists():
-                common.report(next_steps(folder))
+                common.report(next_steps(folder, options.labels))
             if options.push_to_hub:
                 push(folder, options.push_to_hub, options.private)
     except EmorecError as error:

@@ -8,6 +8,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from emorec.models import checkpoint, pretrained
+from emorec.models.calibration import Calibration, HeadCalibration
 from hub import card, confusion, reliability
 from support import factories
 from support.card_facts import EVALUATION, TRAINING
@@ -129,6 +130,29 @@ def test_directly_after_a_training_it_says_who_measured_what_and_how_to_use_the_
     assert "of items in `pictures`." in both and "It is that of Wilson's score" in both
     bundled = card.text(factories.checkpoint(evaluation=EVALUATION))
     assert "`train/evaluate.py` measured the results below." in bundled and "model_path" not in bundled
+
+
+def test_it_names_only_the_steps_that_the_calibration_has_and_whom_it_was_fitted_on():
+    def told(training=None, **head):
+        calibration = Calibration(voice=HeadCalibration(scale=1.5, **head))
+        return card.text(
+            factories.checkpoint(evaluation=TRAINED, calibration=calibration, training=TRAINING | (training or {}))
+        )
+
+    assert "an even prior: it is scaled, fitted on people held out" in told(strength=-0.0)
+    assert "an even prior: it is scaled and shifted, fitted on people" in told(bias=(0.1,) * 7)
+    assert "the shares of the emotions in its training data are divided out, and it is scaled, f" in told(strength=0.5)
+    # The items of people who have no names were divided, so a person may be on both sides.
+    assert "it is scaled, fitted on items held out of training" in told({"held_out": []})
+
+
+def test_a_short_training_took_some_time():
+    def spent(hours):
+        entry = {"part": "face", "hours": hours, "device": "1 CPU thread"}
+        return card.text(factories.checkpoint(training={"compute": [entry]}))
+
+    assert "face: less than 1 min on 1 CPU thread" in spent(0.01)
+    assert "face: 2 min on 1 CPU thread" in spent(0.03)
 
 
 def test_the_intervals_of_each_result_are_told_apart():

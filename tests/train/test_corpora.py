@@ -1,12 +1,14 @@
 """A user's data set: public layouts read, labels put into our words, people kept apart."""
 
 import csv
+import json
 import os
 
+import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
-from train.data import corpora, datasets, ingest, layouts
+from train.data import corpora, datasets, duplicates, ingest, layouts
 from train.data.datasets import Item
 from train.finetune import usable
 
@@ -196,3 +198,81 @@ def test_a_csv_of_a_spreadsheet_is_read(tmp_path):
             layouts.by_csv(file, "voice")
         file.write_text(file.read_text(encoding="utf-8-sig").rpartition("\n")[0], encoding="utf-8-sig")
         assert facts(layouts.by_csv(file, "voice")) == {("a.wav", "sad", "anna")}
+
+
+def test_copies_of_a_file_are_reported(tmp_path, capsys):
+    def written(name, content):
+        (touch(tmp_path, name) / name).write_bytes(content)
+        return tmp_path / name
+
+    long = bytes(duplicates.HEAD)
+    files = {
+        "happy/a/1.png": b"same",
+        "happy/a/2.png": b"same",
+        "sad/a/3.png": b"same",
+        "happy/b/4.png": b"same",
+        "sad/b/5.png": b"else",  # as long as those before
+        "happy/c/6.png": long + b"1",
+        "sad/c/7.png": long + b"2",
+        "happy/c/8.png": b"",
+        "sad/c/9.png": b"",
+    }
+    for name, content in files.items():
+        written(name, content)
+    items = layouts.by_folder(tmp_path, "face")
+    assert [[item.path.name for item in group] for group in duplicates.groups(items)] == [
+        ["1.png", "2.png", "4.png", "3.png"]
+    ]
+    duplicates.report([i for i in items if i.person != "b"], [i for i in items if i.person == "b"])
+    told = [line for line in capsys.readouterr().out.splitlines() if "copies" in line]
+    assert [line.split(" (the first")[0] for line in told] == [
+        "1 validation files are copies of training files",
+        "1 files are copies of others with another label",
+        "1 files are copies of others",
+    ]
+    assert "4.png), so results are too good" in told[0] and "3.png)" in told[1] and "2.png)" in told[2]
+    val = written("val/happy/d/1.png", b"same").parents[2]
+    touch(tmp_path, "val/sad/d/2.png")
+    data = tmp_path / "data"
+    written("data/happy/a/1.png", b"same"), touch(data, "sad/a/2.png")
+    corpora.load("folder", "face", data, val)
+    assert "validation files are copies of training files" in capsys.readouterr().out
+
+
+def test_all_unknown_labels_are_named_with_a_map_to_fill_in(tmp_path):
+    touch(tmp_path, "joy/a/1.png", "Sad/a/2.png", "wütend/b/3.png", "joy/b/4.png")
+    with pytest.raises(EmorecError) as refused:
+        corpora.read("folder", "face", tmp_path, None)
+    sentence = str(refused.value)
+    assert "The labels 'joy' and 'wütend' in" in sentence
+    example = json.loads(sentence[sentence.index("{") : sentence.index("}") + 1])
+    assert example == {"joy": "EMOTION", "Sad": "sad", "wütend": "EMOTION"}
+    with pytest.raises(EmorecError, match="'Sad' of 1 items and 'wütend' of 1 items are not in the label map"):
+        corpora.read("folder", "face", tmp_path, {"joy": "happy"})
+    assert "EMOTION is to be one of angry, disgust," in sentence and "LABEL/PERSON/item" not in sentence
+    filled = {label: "happy" if meant == "EMOTION" else meant for label, meant in example.items()}
+    assert {item.label for item in corpora.read("folder", "face", tmp_path, filled)} == {"happy", "sad"}
+
+
+def test_folders_of_people_that_hold_labels_are_not_listed_without_end(tmp_path):
+    touch(tmp_path, *(f"person{number:02}/{label}/1.png" for number in range(40) for label in ("happy", "sad")))
+    with pytest.raises(EmorecError) as refused:
+        corpora.read("folder", "face", tmp_path, None)
+    sentence = str(refused.value)
+    assert "'person11' and 28 more in" in sentence and "person12" not in sentence
+    assert '{"person00": "EMOTION", ...}' in sentence and sentence.endswith("labels: LABEL/PERSON/item.")
+
+
+def test_people_are_held_out_who_leave_every_label_items_to_train_on(tmp_path):
+    both = [f"{label}/p{number}/1.png" for number in range(5) for label in ("happy", "sad")]
+    for number in range(5):
+        folder = touch(tmp_path / str(number), *both, f"fear/p{number}/1.png")  # the first draw holds one of these out
+        corpus = corpora.load("folder", "face", folder)
+        assert corpus.held_out != [f"p{number}"] and corpus.labels == ("fear", "happy", "sad")
+    # A division that left every label items before is the same one now.
+    touch(tmp_path / "all", *both)
+    first = np.random.default_rng(0).permutation(5)[0]
+    assert corpora.load("folder", "face", tmp_path / "all").held_out == [f"p{first}"]
+    touch(tmp_path / "two", "happy/a/1.png", "happy/a/2.png", "sad/b/3.png")
+    with pytest.raises(EmorecError, match="Only [ab] has items with the label '(happy|sad)', so it cannot be both"):
+        corpora.load("folder", "face", tmp_path / "two")

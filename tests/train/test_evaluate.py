@@ -108,6 +108,7 @@ def test_people_who_are_unknown_or_validated_are_named(copy, bundled, tmp_path, 
     given = ("--dataset", "folder", "--cache", tmp_path / "cache")
     output = run(capsys, copy, "--data", tmp_path / "unknown", *given)
     assert "own-folder: folder: 6 items of unknown people" in output and "Who is in these items is not known" in output
+    assert "people only" not in output
     found = json.loads((copy / "config.json").read_text())["evaluation"]["own-folder"]
     assert found["results"]["face"] == 0.5
     assert found["spread"]["face"] == pytest.approx(np.sqrt(0.5 * 0.5 / 6), abs=1e-3)  # of items, not of one person
@@ -116,6 +117,7 @@ def test_people_who_are_unknown_or_validated_are_named(copy, bundled, tmp_path, 
     checkpoints.save_config(replace(bundled, training=tuned, evaluation={}), copy)
     output = run(capsys, copy, "--data", tmp_path / "known", *given)
     assert "6 items of 3 people" in output and "anna validated the training of these weights" in output
+    assert "The items are of 3 people only" in output and "of 3 people only" in (copy / "README.md").read_text()
     tuned |= {"limits": [provenance.UNKNOWN_PEOPLE[0]]}
     checkpoints.save_config(replace(bundled, training=tuned, evaluation={}), copy)
     assert "anna validated the training" in run(capsys, copy, "--data", tmp_path / "known", *given)

@@ -49,8 +49,14 @@ def test_fine_tuning_learns_in_few_epochs_what_new_networks_do_not(tmp_path, cap
     assert "face: fine-tuned from the bundled weights; --from_scratch trains new networks" in output
     assert model.calibration.face.scale < model.calibration.still.scale  # pictures say nothing of recordings
     assert stills.DERIVED in output and stills.DERIVED in (tmp_path / "tuned" / "checkpoint" / "README.md").read_text()
+    card = (tmp_path / "tuned" / "checkpoint" / "README.md").read_text()
+    (compared,) = [line for line in output.splitlines() if "weights that the training started from" in line]
+    assert compared.removeprefix("face: ") in card and "after it have" in compared
+    assert "The validation items are of 1 person only" in card and "of 1 person only" in output
     trained(tmp_path / "new", "face", data, *more, "--from_scratch")
-    assert "face: trained from scratch (--from_scratch)" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "face: trained from scratch (--from_scratch)" in output
+    assert "weights that the training started from" not in output  # it started from none
     best = {name: max(row["recall"] for row in read_log(tmp_path / name / "face")) for name in ("tuned", "new")}
     assert best["tuned"] >= 0.9 and best["new"] <= 0.6  # chance is 0.5
     assert model.face.config.labels == make_corpus.LABELS
@@ -61,7 +67,9 @@ def test_fine_tuning_learns_in_few_epochs_what_new_networks_do_not(tmp_path, cap
 
 def test_the_run_ends_with_commands_that_work(tmp_path, capsys):
     data = make_corpus.pictures(tmp_path / "my data", takes=2)
-    trained(tmp_path / "my runs", "face", data, "--epochs", 1, "--batch_size", 8)
+    labels = tmp_path / "my labels.json"
+    labels.write_text('{"happy": "happy", "sad": "sad"}')
+    trained(tmp_path / "my runs", "face", data, "--epochs", 1, "--batch_size", 8, "--labels", labels)
     output = capsys.readouterr().out
     command = next(line for line in output.splitlines() if line.lstrip().startswith("analyse"))
     words = shlex.split(command)[1:]
@@ -71,6 +79,9 @@ def test_the_run_ends_with_commands_that_work(tmp_path, capsys):
     assert emorec([*arguments, "--out", str(tmp_path / "results"), "--no_plot"]) == 0
     (table,) = (tmp_path / "results").rglob("*.csv")
     assert table.read_text().count("\n") > 1
+    # Other people have the same labels, so they need the same label map.
+    measure = next(line for line in output.splitlines() if line.lstrip().startswith("measure"))
+    assert shlex.split(measure)[-2:] == ["--labels", str(labels)]
 
 
 def test_heads_keep_the_rows_of_labels_that_both_networks_have():
@@ -166,6 +177,15 @@ def test_an_imbalance_is_reported(capsys):
     usable.check_labels(items, ("happy", "sad"))
     assert "happy has 4 times as many items as sad" in capsys.readouterr().out
     usable.check_labels(items[8:], ("happy", "sad"))
+    assert "times as many" not in capsys.readouterr().out
+
+
+def test_labels_with_few_items_are_named(capsys):
+    items = [Item(None, "folder", label, "a") for label in ["happy"] * 20 + ["sad"] * 19 + ["fear"] * 2]
+    usable.check_labels(items, ("happy", "sad", "fear"))
+    assert "Fewer than 20 training items have the label sad (19), fear (2);" in capsys.readouterr().out
+    usable.check_labels(items[:39] + items[20:21], ("happy", "sad"))
+    usable.check_labels(items, ("happy", "sad", "fear"), learns=False)  # as late fusion, which trains no network
     assert not capsys.readouterr().out
 
 
@@ -187,7 +207,7 @@ def test_late_fusion_is_calibrated_without_an_epoch_of_training(tmp_path, monkey
     assert model.calibration != base.calibration
     output = capsys.readouterr().out
     assert "fusion: no network is trained (--fusion late)" in output
-    assert "epochs" not in output and "fine-tuned" not in output
+    assert "epochs" not in output and "fine-tuned" not in output and "Fewer than 20 training" not in output
     for name, tensor in base.fusion.state_dict().items():
         assert torch.equal(model.fusion.state_dict()[name], tensor), name
     given = ("--task", "fusion", "--dataset", "folder", "--train_dir", data, "--out", tmp_path / "out")

@@ -256,9 +256,10 @@ def test_bad_data_is_one_sentence_each(tmp_path, capsys):
     labels = tmp_path / "labels.json"
     labels.write_text('{"joy": "happy"}')
     output = refused("--labels", labels)
-    assert "'sad' of 3 items is not in the label map" in output and "null to leave these items out" in output
+    assert "'sad' of 3 items is not in the label map" in output and "null to leave its items out" in output
     labels.write_text('{"joy": "joyful", "sad": "sad"}')
-    assert "maps 'joy' wrongly" in refused("--labels", labels)
+    output = refused("--labels", labels)
+    assert "maps 'joy' wrongly" in output and "Give null to leave it out" in output
     labels.write_text("[1]")
     assert "must be a JSON object" in refused("--labels", labels)
     labels.write_text('{"joy": null, "sad": "sad"}')
@@ -269,6 +270,8 @@ def test_bad_data_is_one_sentence_each(tmp_path, capsys):
     val = lone(tmp_path / "val2", "fear/e/9.png")
     labels.write_text('{"joy": "happy", "sad": "sad", "fear": "fear"}')
     assert "validation label 'fear'" in refused("--labels", labels, "--val_dir", val)
+    output = refusal(capsys, run.main, "--task", "face", "--train_dir", val, "--out", tmp_path / "out")
+    assert "none of the public corpora" in output and "give --dataset folder or csv" in output
     one = lone(tmp_path / "one", "happy/a/1.png", "sad/a/2.png")
     assert "All items show one person" in refused(data=one)
     for path in data.rglob("*.png"):

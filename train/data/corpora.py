@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
-from train.data import datasets, layouts, persons
+from train.data import datasets, duplicates, layouts, persons
 from train.data.datasets import Item
+from train.data.label_maps import EXTRA_LABELS, map_labels, read_mapping
 from train.data.persons import known_people
 
-# Labels that are kept although they are not among the seven emotions; every other label becomes its emotion.
-EXTRA_LABELS = ("calm", "contempt")
 HELD_OUT_SHARE = 0.2
+DRAWS = 100  # of people to hold out
+OWN_LAYOUTS = ("folder", "csv")  # files of published corpora are not copies of one another
+ONE_SHOWS = (
+    "Only {person} has items with the label {label!r}, so it cannot be both trained and validated; give items of "
+    "others, or validation data by --val_dir."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,8 @@ def load(
         known = known_people(items)
         train, valid = split(items, known, fold, seed)
     persons.report(train, valid, bool(val_dir))
+    if dataset in OWN_LAYOUTS:
+        duplicates.report(train, valid)
     both = {item.person for item in train} & {item.person for item in valid}
     if both and (known or val_dir):
         raise EmorecError(
@@ -123,54 +129,6 @@ def _emotion(label: str | None, mapping: dict[str, str | None]) -> str | None:
         return None
 
 
-def read_mapping(file: Path) -> dict[str, str | None]:
-    """Read the dict of a --labels file: from the data set's labels to emotions, or None. Raises EmorecError."""
-    try:
-        mapping = json.loads(Path(file).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise EmorecError(f"The label map {file} cannot be read as JSON ({error}).") from None
-    if not isinstance(mapping, dict) or not all(value is None or isinstance(value, str) for value in mapping.values()):
-        raise EmorecError(f'The label map {file} must be a JSON object like {{"joy": "happy", "bored": null}}.')
-    for name, value in mapping.items():
-        if value is not None:
-            try:
-                emotion_of(value)
-            except EmorecError as error:
-                raise EmorecError(f"The label map {file} maps {name!r} wrongly: {error}") from None
-    return {layouts.normalise_name(name): value for name, value in mapping.items()}
-
-
-def map_labels(items: Sequence[Item], mapping: dict[str, str | None] | None, folder: Path) -> list[Item]:
-    """The items with emotions as labels, without those mapped to None. Raises EmorecError for an unknown label."""
-    out = []
-    for item in items:
-        if item.votes:  # FER+ has its own eight labels, and pictures without a majority
-            out.append(item)
-            continue
-        label = item.label
-        if mapping is not None:
-            if label not in mapping:
-                count = sum(other.label == label for other in items)
-                raise EmorecError(
-                    f"The label {label!r} of {count} items is not in the label map; add it with its emotion, or with "
-                    "null to leave these items out."
-                )
-            label = mapping[label]
-            if label is None:
-                continue
-        try:
-            emotion = emotion_of(label)
-        except EmorecError:
-            raise EmorecError(
-                f"The label {label!r} in {folder} is not known; say in a JSON file (--labels) what each label of the "
-                f'data means, as {{"{label}": "happy", ...}}; null leaves a label out.'
-            ) from None
-        out.append(replace(item, label=label.lower() if label.lower() in EXTRA_LABELS else emotion))
-    if not out:
-        raise EmorecError(f"{folder} holds no items to learn from; is it the data set's own folder?")
-    return out
-
-
 def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[Item], list[Item]]:
     """Items of training and of validation: by the data set's own parts or folds, else a fifth of the people.
 
@@ -192,7 +150,14 @@ def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[It
         raise EmorecError(
             f"All items show one person ({named[0]}), so none can be kept for validation; give others by --val_dir."
         )
-    held_out = {named[row] for row in generator.permutation(len(named))[: max(1, round(HELD_OUT_SHARE * len(named)))]}
+    count = max(1, round(HELD_OUT_SHARE * len(named)))
+    draws = [{named[row] for row in generator.permutation(len(named))[:count]} for _ in range(DRAWS)]
+    # Without these people, every label should have items to train on; if no draw leaves some, the first one is refused.
+    labels = {item.label for item in items}
+    held_out = next((d for d in draws if {i.label for i in items if i.person not in d} == labels), draws[0])
+    shown = {label: {item.person for item in items if item.label == label} for label in sorted(labels)}
+    if alone := [label for label, people in shown.items() if people <= held_out and len(people) == 1]:
+        raise EmorecError(ONE_SHOWS.format(person=next(iter(shown[alone[0]])), label=alone[0]))
     return [i for i in items if i.person not in held_out], [i for i in items if i.person in held_out]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from emorec.errors import EmorecError
 
+CORPORA = ("FERPlus", "RAVDESS", "nEMO", "ASED", "JavaneseAudio", "JavaneseAV")  # folders of the recipe's data
 FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 FERPLUS_SPLITS = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
 RAVDESS_LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")

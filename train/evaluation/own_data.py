@@ -32,6 +32,10 @@ from train.recipes.samples import WINDOW_COLUMNS, Samples, whole_recording
 MIXED = ("folder", "csv")  # in other layouts the recordings of each kind are of the same utterances
 # How much larger the calibration error must be after calibration than before, so that it is not by chance.
 WORSE = 0.02
+FEW_PEOPLE = (
+    "The items are {people} only, so results and intervals say little about other people; measure at least "
+    f"{metrics.MIN_PEOPLE} people."
+)
 HURTS = (
     "The calibration does not fit these items: without it the calibration error would be smaller, so do not rely on "
     "confidences. Train with more validation people."
@@ -66,7 +70,8 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
     raw["late"] = fusions.mean(raw["face"], raw["voice"])
     errors = metrics.calibration_errors(raw[main], by_way[main], samples.truth, weights)
     hurts = errors["after"] > max(errors["before"] + WORSE, errors.get("perfect", 0.0))
-    domain = " ".join(filter(None, [whether_new(model, names if known else None), HURTS if hurts else ""]))
+    few = FEW_PEOPLE.format(people=people) if known and len(names) < metrics.MIN_PEOPLE else ""
+    domain = " ".join(filter(None, [whether_new(model, names if known else None), few, HURTS if hurts else ""]))
     if domain:
         print(domain)
     return {

@@ -6,6 +6,7 @@ A run's ``last/`` and ``best/`` are whole checkpoints: the parts that the run do
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,14 +24,14 @@ from emorec.models.provenance import VALIDATION
 from train import calibration as calibrate
 from train import distributed, loop, metrics
 from train.data.corpora import Corpus
-from train.finetune import assembly, balance, provenance, stills
+from train.finetune import assembly, balance, provenance, stills, trust
 
 report = distributed.report
 
 MIN_FOR_BIAS = 50  # validation items; with fewer the calibration has no bias, which would fit noise
 FEW = (
-    "{part}: only {items} validation items, so the accuracy and the calibration are rough; with {least} or more they "
-    "can be relied on."
+    "{part}: only {items} validation items, so the accuracy and the calibration are rough; give at least {least}, of "
+    "several people."
 )
 FITTED = "The calibration was fitted to these items too, so its error is lower here than on others."
 
@@ -96,12 +97,25 @@ def train(
     if distributed.rank() == 0:
         best = checkpoints.load(folder / "best")
         found, before = predict(getattr(best, part)), None
-        if pictures:
-            theirs = fold(predict(config.base.face).astype(np.float64), config.base.face.config.labels)
-            before = theirs, config.base.calibration
-        calibrate_and_measure(best, folder / "best", part, found, truth, labels, owners, before)
+        doubts = trust.of_validation(corpus, labels, truth)
+        if config.init_from_base or pictures:
+            theirs = _seven_of_base(part, predict, config)
+            before = (theirs, config.base.calibration) if pictures else None
+            if config.init_from_base:
+                head = getattr(config.base.calibration, "still" if pictures else part)
+                seven, emotions, rows = to_seven(found, truth, labels)
+                doubts += trust.of_training(calibrate.apply(head, theirs[rows]), seven, emotions, labels)
+        calibrate_and_measure(best, folder / "best", part, found, truth, labels, owners, before, doubts)
     distributed.barrier()
     return folder / "best"
+
+
+def _seven_of_base(part: str, predict: Callable[[Any], np.ndarray], config: FinetuneConfig) -> np.ndarray:
+    """Probabilities (N, 7) of the validation items by the base's network, without its calibration."""
+    base = config.base
+    labels = {"face": base.face.config.labels, "voice": base.voice.config.heads["emotions"], "fusion": EMOTIONS}[part]
+    net = copy.deepcopy(getattr(base, part)).to(config.device)
+    return fold(predict(net).astype(np.float64), labels)
 
 
 def settings_of(part: str, corpus: Corpus, config: FinetuneConfig, items: int, validation_items: int) -> dict[str, Any]:
@@ -153,11 +167,13 @@ def calibrate_and_measure(
     labels: Sequence[str],
     owners: np.ndarray | None = None,
     before: tuple[np.ndarray, Calibration] | None = None,
+    doubts: Sequence[str] = (),
 ) -> None:
     """Calibrate one part of a checkpoint on validation items, measure it there, and write both to its config.json.
 
     ``owners`` (N,) are as in ``train``: windows of one recording are alike, so recordings are counted, not windows.
-    ``before``, for still pictures, is as in ``stills.calibrations``, with a row of each item.
+    ``before``, for still pictures, is as in ``stills.calibrations``, with a row of each item. ``doubts`` are sentences
+    of ``trust`` for the log and the card.
     """
     owners = np.arange(len(truth)) if owners is None else owners
     items = len(np.unique(owners))
@@ -166,7 +182,9 @@ def calibrate_and_measure(
     seven, emotions, rows = to_seven(probabilities, truth, labels)
     head = HeadCalibration()
     heads = dict.fromkeys(heads_of(part), head)
-    domain = FITTED
+    for sentence in doubts:
+        report(f"{part}: {sentence}")
+    domain = " ".join([*doubts, FITTED])
     if len(seven):
         own = len(np.unique(owners[rows]))
         shares, biased = balance.label_shares(labels), own >= MIN_FOR_BIAS
@@ -175,7 +193,7 @@ def calibrate_and_measure(
         if before:
             heads, told = stills.calibrations(head, seven, labels, (before[0][rows], before[1]), own < MIN_FOR_BIAS)
             head = heads["still"]
-            domain = f"{FITTED} {told}"
+            domain = f"{domain} {told}"
             report(f"{part}: {told}")
     model.calibration = replace(model.calibration, **heads)
     predicted = probabilities.argmax(1)

@@ -23,7 +23,7 @@ from train import calibration, distributed, loop, metrics, run_dir
 from train.data import reading
 from train.data.corpora import Corpus
 from train.data.datasets import Item
-from train.finetune import balance, common, usable
+from train.finetune import balance, common, trust, usable
 from train.recipes import fusion as recipe
 from train.recipes.samples import WINDOW_COLUMNS, Samples
 
@@ -61,12 +61,13 @@ def train(corpus: Corpus, schedule: loop.Schedule, config: common.FinetuneConfig
     items, train_samples, _ = _samples(corpus.train, config, folder, "training")
     _, held_out, owners = _samples(corpus.valid, config, folder, "validation")
     # A label that is no emotion, as contempt, trains the encoders alone.
-    usable.check_labels(items, [label for label in corpus.labels if emotion_of(label)])
+    learns = config.fusion != "late"
+    usable.check_labels(items, [label for label in corpus.labels if emotion_of(label)], learns)
     torch.manual_seed(schedule.seed)
     base = config.base
     net = copy.deepcopy(base.fusion) if config.init_from_base else recipe.new_net(base.face, base.voice)
     nets = {"face": base.face, "voice": base.voice, "fusion": net.requires_grad_(True)}
-    if config.fusion == "late":
+    if not learns:
         best = _without_training(nets, corpus, config, len(items), held_out, owners)
     else:
         totals = np.bincount(train_samples.truth, minlength=len(EMOTIONS))
@@ -107,7 +108,16 @@ def _without_training(
         with run_dir.writing(folder):
             checkpoints.save(model, folder / "best")
         probabilities = recipe.predict(model.fusion, held_out)
-        common.calibrate_and_measure(model, folder / "best", "fusion", probabilities, held_out.truth, EMOTIONS, owners)
+        common.calibrate_and_measure(
+            model,
+            folder / "best",
+            "fusion",
+            probabilities,
+            held_out.truth,
+            EMOTIONS,
+            owners,
+            doubts=trust.of_validation(corpus, EMOTIONS, held_out.truth),
+        )
     run.close()
     distributed.barrier()
     return folder / "best"

@@ -16,6 +16,11 @@ from train.finetune import common
 
 SKIPPED_FILE = "skipped.csv"
 IMBALANCE = 3.0  # ratio of the counts of two labels from which on it is reported
+FEW = 20  # training items of a label; docs/FINETUNING.md advises as many
+FEW_ITEMS = (
+    "Fewer than {least} training items have the label {labels}; from so few, a network learns these items rather than "
+    "the label, so record more, or do not rely on what it says of the label."
+)
 
 
 def drop_unreadable(
@@ -45,8 +50,11 @@ def drop_unreadable(
     return [items[row] for row in readable], [read[row] for row in readable]
 
 
-def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
-    """Raise EmorecError if no item of some label, or of all but one, could be read; report a strong imbalance."""
+def check_labels(items: Sequence[Item], labels: Sequence[str], learns: bool = True) -> None:
+    """Raise EmorecError if no item of some label, or of all but one, could be read.
+
+    Reports a strong imbalance, and labels with few items, if a network ``learns`` from them.
+    """
     counts = {label: sum(item.label == label for item in items) for label in labels}
     if missing := [label for label, count in counts.items() if not count and not items[0].votes]:
         raise EmorecError(f"None of the training items with the label {missing[0]!r} can be used; add some that can.")
@@ -55,9 +63,13 @@ def check_labels(items: Sequence[Item], labels: Sequence[str]) -> None:
         raise EmorecError(
             f"All usable training items have the label {next(iter(present))!r}; give at least two labels."
         )
+    if not learns:
+        return
     most, least = max(present, key=lambda label: present[label]), min(present, key=lambda label: present[label])
     if present[most] >= IMBALANCE * present[least]:
         common.report(
             f"{most} has {present[most] / present[least]:.0f} times as many items as {least}; the loss compensates for "
             "that, so that every label counts alike"
         )
+    if few := [f"{label} ({count})" for label, count in present.items() if count < FEW]:
+        common.report(FEW_ITEMS.format(labels=", ".join(few), least=FEW))

@@ -1,0 +1,57 @@
+"""What a fine-tuning says about how far its validation results can be trusted."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from emorec.emotions import EMOTIONS
+from train.finetune import trust
+
+LABELS = ("happy", "sad", "calm")
+HAPPY, NEUTRAL, SAD = (EMOTIONS.index(emotion) for emotion in ("happy", "neutral", "sad"))
+
+
+def corpus(*held_out, known=True):
+    return SimpleNamespace(labels=LABELS, held_out=list(held_out), known_people=known)
+
+
+def test_a_label_without_validation_items_is_named():
+    people = "abcde"
+    assert trust.of_validation(corpus(*people), LABELS, np.array([0, 1, 2])) == []
+    (sentence,) = trust.of_validation(corpus(*people), LABELS, np.array([0, 0]))
+    assert "No validation item shows sad or calm" in sentence
+    # Of fusion, the labels are the seven emotions, also those that the data lack; calm counts as neutral.
+    (sentence,) = trust.of_validation(corpus(*people), EMOTIONS, np.array([HAPPY]))
+    assert "No validation item shows neutral or sad," in sentence
+
+
+@pytest.mark.parametrize(
+    ("people", "known", "told"),
+    [
+        ("a", True, "1 person"),
+        ("abcd", True, "4 people"),
+        ("abcde", True, ""),
+        ("", False, "Not all items name their person"),
+    ],
+)
+def test_few_or_unknown_validation_people_are_told(people, known, told):
+    sentences = trust.of_validation(corpus(*people, known=known), LABELS, np.arange(3))
+    assert [told in sentence for sentence in sentences] == [True] * bool(told)
+
+
+def test_a_training_says_whether_it_made_the_weights_better():
+    truth = np.array([HAPPY, HAPPY, SAD, SAD])
+    right = np.eye(7)[truth]
+    half = np.eye(7)[[HAPPY, HAPPY, HAPPY, HAPPY]]
+    (better,) = trust.of_training(half, right, truth, LABELS)
+    assert "recall of 50.0%, and those after it have 100.0%." in better
+    for before, after in ((right, half), (right, right)):
+        (worse,) = trust.of_training(before, after, truth, LABELS)
+        assert worse.endswith("so the training made them no better here.")
+    # An emotion that the data lack is not chosen, so it does not count against the weights before.
+    angry = 0.6 * np.eye(7)[[EMOTIONS.index("angry")] * 4] + 0.4 * right
+    assert "weights that the training started from have an unweighted average recall of 100.0%" in "".join(
+        trust.of_training(angry, right, truth, LABELS)
+    )
+    assert trust.of_training(half[:0], right[:0], truth[:0], LABELS) == []

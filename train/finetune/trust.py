@@ -1,0 +1,54 @@
+"""Sentences about how far the validation results of a fine-tuning can be trusted, for its log and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emorec.emotions import EMOTIONS, emotion_of
+from train.data.corpora import Corpus
+from train.metrics import MIN_PEOPLE, recall
+
+UNSEEN = "No validation item shows {labels}, so nothing tells how well this is recognised."
+FEW_PEOPLE = (
+    "The validation items are of {count} only, so results and intervals say little about other people; with "
+    f"{MIN_PEOPLE} people or more they say more."
+)
+UNKNOWN_PEOPLE = (
+    "Not all items name their person, so one person may be in training and in validation, and the results may be too "
+    "good for new people."
+)
+BEFORE = (
+    "On these items the weights that the training started from have an unweighted average recall of {before:.1%}, and "
+    "those after it have {after:.1%}"
+)
+NO_GAIN = ", so the training made them no better here"
+
+
+def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> list[str]:
+    """What validation items with the indices ``truth`` (N,) of ``labels`` leave open about a network for a Corpus."""
+    shown = {labels[number] for number in np.unique(truth)}
+    learned = {emotion_of(label) for label in corpus.labels}
+    unseen = [label for label in labels if label not in shown and (label in corpus.labels or label in learned)]
+    people = len(corpus.held_out)
+    sentences = [UNSEEN.format(labels=" or ".join(unseen))] if unseen else []
+    if not corpus.known_people:
+        sentences.append(UNKNOWN_PEOPLE)
+    elif 0 < people < MIN_PEOPLE:
+        sentences.append(FEW_PEOPLE.format(count=f"{people} {'person' if people == 1 else 'people'}"))
+    return sentences
+
+
+def of_training(before: np.ndarray, after: np.ndarray, emotions: np.ndarray, labels: Sequence[str]) -> list[str]:
+    """The recall of the weights that a training started from, and of those that it kept, on validation items.
+
+    ``before`` and ``after`` (N, 7) are probabilities under an even prior, ``emotions`` (N,) the truth. Both choose
+    among the emotions of the ``labels``: the others would be a disadvantage for the start alone.
+    """
+    if not len(emotions):
+        return []
+    learned = {emotion_of(label) for label in labels}
+    allowed = np.array([emotion in learned for emotion in EMOTIONS])
+    first, last = (recall(np.where(allowed, p, -1.0).argmax(axis=1), emotions) for p in (before, after))
+    return [BEFORE.format(before=first, after=last) + ("" if last > first else NO_GAIN) + "."]
