@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from emorec.emotions import EMOTIONS
+from emorec.models.calibration import HeadCalibration
 from train.finetune import trust
 
 LABELS = ("happy", "sad", "calm")
+HEAD = HeadCalibration()
 HAPPY, NEUTRAL, SAD = (EMOTIONS.index(emotion) for emotion in ("happy", "neutral", "sad"))
 
 
@@ -44,14 +46,28 @@ def test_a_training_says_whether_it_made_the_weights_better():
     truth = np.array([HAPPY, HAPPY, SAD, SAD])
     right = np.eye(7)[truth]
     half = np.eye(7)[[HAPPY, HAPPY, HAPPY, HAPPY]]
-    (better,) = trust.of_training(half, right, truth, LABELS)
+    (better,) = trust.of_training(half, HEAD, right, truth, LABELS)
     assert "recall of 50.0%, and those after it have 100.0%." in better
     for before, after in ((right, half), (right, right)):
-        (worse,) = trust.of_training(before, after, truth, LABELS)
+        (worse,) = trust.of_training(before, HEAD, after, truth, LABELS)
         assert worse.endswith("so the training made them no better here.")
     # An emotion that the data lack is not chosen, so it does not count against the weights before.
     angry = 0.6 * np.eye(7)[[EMOTIONS.index("angry")] * 4] + 0.4 * right
     assert "weights that the training started from have an unweighted average recall of 100.0%" in "".join(
-        trust.of_training(angry, right, truth, LABELS)
+        trust.of_training(angry, HEAD, right, truth, LABELS)
     )
-    assert trust.of_training(half[:0], right[:0], truth[:0], LABELS) == []
+    assert trust.of_training(half[:0], HEAD, right[:0], truth[:0], LABELS) == []
+
+
+def test_the_start_is_judged_with_its_own_calibration():
+    """Its network says happy more often than sad because its training data did; its calibration knows that."""
+    truth = np.array([HAPPY, SAD])
+    raw = np.full((2, 7), 0.02)
+    raw[:, HAPPY], raw[:, SAD] = (0.85, 0.5), (0.05, 0.4)
+    shares = np.full(7, 0.1)
+    shares[HAPPY] = 0.4
+    head = HeadCalibration(strength=1.0, shares=tuple(shares))
+    (sentence,) = trust.of_training(raw, head, np.eye(7)[truth], truth, LABELS)
+    assert "recall of 100.0%, and those after it have 100.0%, so" in sentence
+    (sentence,) = trust.of_training(raw, HEAD, np.eye(7)[truth], truth, LABELS)
+    assert "recall of 50.0%, and those after it have 100.0%." in sentence

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from emorec.emotions import EMOTIONS, emotion_of
+from emorec.models.calibration import HeadCalibration
+from train import calibration
 from train.data.corpora import Corpus
 from train.metrics import MIN_PEOPLE, recall
 
@@ -40,15 +42,19 @@ def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> l
     return sentences
 
 
-def of_training(before: np.ndarray, after: np.ndarray, emotions: np.ndarray, labels: Sequence[str]) -> list[str]:
+def of_training(
+    before: np.ndarray, head: HeadCalibration, after: np.ndarray, emotions: np.ndarray, labels: Sequence[str]
+) -> list[str]:
     """The recall of the weights that a training started from, and of those that it kept, on validation items.
 
-    ``before`` and ``after`` (N, 7) are probabilities under an even prior, ``emotions`` (N,) the truth. Both choose
-    among the emotions of the ``labels``: the others would be a disadvantage for the start alone.
+    ``before`` (N, 7) are the probabilities of the start, which its calibration ``head`` brings under an even prior;
+    ``after`` (N, 7) those of the training, which weighs labels alike; ``emotions`` (N,) the truth. Both choose among
+    the emotions of the ``labels``: the others would be a disadvantage for the start alone.
     """
     if not len(emotions):
         return []
     learned = {emotion_of(label) for label in labels}
     allowed = np.array([emotion in learned for emotion in EMOTIONS])
-    first, last = (recall(np.where(allowed, p, -1.0).argmax(axis=1), emotions) for p in (before, after))
+    even = calibration.apply(head, before), after
+    first, last = (recall(np.where(allowed, p, -1.0).argmax(axis=1), emotions) for p in even)
     return [BEFORE.format(before=first, after=last) + ("" if last > first else NO_GAIN) + "."]
