@@ -64,7 +64,9 @@ def read(path: str | PathLike[str]) -> list[Annotation]:
 
 
 def _cut(reason: str) -> str:
-    return reason if len(reason) <= MOST_SHOWN else f"{reason[:MOST_SHOWN]} ..."
+    """A reason without its middle if it is long: what is wrong stands at its end, behind a quotation of the file."""
+    half = MOST_SHOWN // 2
+    return reason if len(reason) <= MOST_SHOWN else f"{reason[:half]} ... {reason[-half:]}"
 
 
 def read_markers(path: str | PathLike[str]) -> tuple[Marker, ...]:

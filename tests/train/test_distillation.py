@@ -238,8 +238,17 @@ def test_the_classifier_is_distilled_from_people_outside_the_fold(tiny, monkeypa
     assert {"happy", "sad"} <= predicted
 
 
+def test_a_folder_without_public_corpora_is_told_what_own_data_need(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run.main(["--task", "voice", "--train_dir", str(tmp_path), "--out", str(tmp_path / "runs")])
+    assert ended.value.code == 2
+    assert "holds none of the public corpora (FERPlus, " in (sentence := capsys.readouterr().err)
+    assert sentence.endswith("give --dataset folder or csv.\n") and not (tmp_path / "runs").exists()
+
+
 def test_missing_teachers_are_reported_before_anything_is_trained(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    (tmp_path / "RAVDESS").mkdir()
     with pytest.raises(SystemExit) as ended:
         run.main(["--task", "voice", "--train_dir", str(tmp_path), "--out", str(tmp_path / "runs")])
     assert ended.value.code == 2
