@@ -35,6 +35,7 @@ def test_a_label_without_validation_items_is_named():
         ("abcd", True, "4 people"),
         ("abcde", True, ""),
         ("", False, "Not all items name their person"),
+        (("ferplus-valid",), True, "Not all items name their person"),  # the part of a data set, which names nobody
     ],
 )
 def test_few_or_unknown_validation_people_are_told(people, known, told):
@@ -57,6 +58,19 @@ def test_a_training_says_whether_it_made_the_weights_better():
         trust.of_training(angry, HEAD, right, truth, LABELS)
     )
     assert trust.of_training(half[:0], HEAD, right[:0], truth[:0], LABELS) == []
+
+
+def test_labels_that_are_no_emotions_are_told_and_give_no_emotion_an_advantage():
+    """Calm and neutral count as one emotion, which therefore has twice the share of another label."""
+    truth = np.array([HAPPY, NEUTRAL])
+    start, after = np.zeros((2, 7)), np.zeros((2, 7))
+    start[:, HAPPY] = 1.0
+    after[:, HAPPY], after[:, NEUTRAL] = (0.4, 0.1), (0.6, 0.9)  # twice as likely, of which happy has the better one
+    labels = ("happy", "neutral", "calm", "contempt")
+    (sentence,) = trust.of_training(start, HEAD, after, truth, labels)
+    assert sentence.endswith("have 100.0% (calm counts as neutral here; items with contempt are left out here).")
+    (sentence,) = trust.of_training(start, HEAD, after, truth, ("happy", "calm"))  # calm is the only one
+    assert sentence.endswith("have 50.0%, so the training made them no better here.")
 
 
 def test_the_start_is_judged_with_its_own_calibration():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -151,10 +152,12 @@ def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[It
             f"All items show one person ({named[0]}), so none can be kept for validation; give others by --val_dir."
         )
     count = max(1, round(HELD_OUT_SHARE * len(named)))
-    draws = [{named[row] for row in generator.permutation(len(named))[:count]} for _ in range(DRAWS)]
+    draws = ({named[row] for row in generator.permutation(len(named))[:count]} for _ in range(DRAWS))
+    first = next(draws)
     # Without these people, every label should have items to train on; if no draw leaves some, the first one is refused.
     labels = {item.label for item in items}
-    held_out = next((d for d in draws if {i.label for i in items if i.person not in d} == labels), draws[0])
+    complete = (d for d in chain([first], draws) if {i.label for i in items if i.person not in d} == labels)
+    held_out = next(complete, first)
     shown = {label: {item.person for item in items if item.label == label} for label in sorted(labels)}
     if alone := [label for label, people in shown.items() if people <= held_out and len(people) == 1]:
         raise EmorecError(ONE_SHOWS.format(person=next(iter(shown[alone[0]])), label=alone[0]))

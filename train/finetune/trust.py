@@ -10,6 +10,9 @@ from emorec.emotions import EMOTIONS, emotion_of
 from emorec.models.calibration import HeadCalibration
 from train import calibration
 from train.data.corpora import Corpus
+from train.data.datasets import PARTS
+from train.data.label_maps import EXTRA_LABELS
+from train.finetune import balance
 from train.metrics import MIN_PEOPLE, recall
 
 UNSEEN = "No validation item shows {labels}, so nothing tells how well this is recognised."
@@ -25,6 +28,8 @@ BEFORE = (
     "On these items the weights that the training started from have an unweighted average recall of {before:.1%}, and "
     "those after it have {after:.1%}"
 )
+MERGED = "{label} counts as {emotion} here"
+LEFT_OUT = "items with {label} are left out here"
 NO_GAIN = ", so the training made them no better here"
 
 
@@ -35,7 +40,7 @@ def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> l
     unseen = [label for label in labels if label not in shown and (label in corpus.labels or label in learned)]
     people = len(corpus.held_out)
     sentences = [UNSEEN.format(labels=" or ".join(unseen))] if unseen else []
-    if not corpus.known_people:
+    if not corpus.known_people or not PARTS.isdisjoint(corpus.held_out):
         sentences.append(UNKNOWN_PEOPLE)
     elif 0 < people < MIN_PEOPLE:
         sentences.append(FEW_PEOPLE.format(count=f"{people} {'person' if people == 1 else 'people'}"))
@@ -48,13 +53,21 @@ def of_training(
     """The recall of the weights that a training started from, and of those that it kept, on validation items.
 
     ``before`` (N, 7) are the probabilities of the start, which its calibration ``head`` brings under an even prior;
-    ``after`` (N, 7) those of the training, which weighs labels alike; ``emotions`` (N,) the truth. Both choose among
-    the emotions of the ``labels``: the others would be a disadvantage for the start alone.
+    ``after`` (N, 7) those of the training, which weighs labels alike, so that an emotion with two labels has twice the
+    weight of another one, which is divided out; ``emotions`` (N,) the truth. Both choose among the emotions of the
+    ``labels``: the others would be a disadvantage for the start alone.
     """
     if not len(emotions):
         return []
     learned = {emotion_of(label) for label in labels}
     allowed = np.array([emotion in learned for emotion in EMOTIONS])
-    even = calibration.apply(head, before), after
+    own = HeadCalibration(strength=1.0, shares=balance.label_shares(labels))
+    even = calibration.apply(head, before), calibration.apply(own, after)
     first, last = (recall(np.where(allowed, p, -1.0).argmax(axis=1), emotions) for p in even)
-    return [BEFORE.format(before=first, after=last) + ("" if last > first else NO_GAIN) + "."]
+    other = [
+        MERGED.format(label=label, emotion=emotion) if emotion else LEFT_OUT.format(label=label)
+        for label in labels
+        if label in EXTRA_LABELS and ((emotion := emotion_of(label)) is None or emotion in labels)
+    ]
+    notes = f" ({'; '.join(other)})" if other else ""
+    return [BEFORE.format(before=first, after=last) + notes + ("" if last > first else NO_GAIN) + "."]
