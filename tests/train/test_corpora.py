@@ -48,6 +48,8 @@ def test_fer2013_keeps_its_own_parts(tmp_path):
     corpus = corpora.load("fer2013", "face", tmp_path)
     assert {item.path.parent.parent.name for item in corpus.train} == {"train"}
     assert corpus.people == ["fer2013-train"] and corpus.held_out == ["fer2013-valid"]
+    # A part is not one person, and who is in it is not known.
+    assert not corpus.known_people and "2 to validate on (people unknown)" in corpora.describe(corpus)
     assert corpus.labels == ("angry", "happy")
 
 

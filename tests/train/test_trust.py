@@ -35,7 +35,6 @@ def test_a_label_without_validation_items_is_named():
         ("abcd", True, "4 people"),
         ("abcde", True, ""),
         ("", False, "Not all items name their person"),
-        (("ferplus-valid",), True, "Not all items name their person"),  # the part of a data set, which names nobody
     ],
 )
 def test_few_or_unknown_validation_people_are_told(people, known, told):

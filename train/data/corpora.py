@@ -98,7 +98,8 @@ def load(
         if dataset == "ferplus"
         else tuple(label for label in (*EMOTIONS, *EXTRA_LABELS) if label in present)
     )
-    return Corpus(train=train, valid=valid, labels=ordered, known_people=known)
+    named = known and datasets.PARTS.isdisjoint(item.person for item in (*train, *valid))
+    return Corpus(train=train, valid=valid, labels=ordered, known_people=named)
 
 
 def read(dataset: str, task: str, folder: Path, mapping: dict[str, str | None] | None) -> list[Item]:
@@ -188,8 +189,9 @@ def _split_evenly(items: list[Item], generator: np.random.Generator) -> tuple[li
 def describe(corpus: Corpus) -> str:
     """One line: the numbers of items and people, and the number of items of each label."""
     by_label = ", ".join(f"{label} {count}" for label, count in sorted(corpus.counts.items()))
-    who = f"{len(corpus.people)} and {len(corpus.held_out)} people" if corpus.people else "people unknown"
-    if corpus.people and not corpus.known_people:
+    some = not datasets.PARTS.issuperset(corpus.people)
+    who = f"{len(corpus.people)} and {len(corpus.held_out)} people" if some else "people unknown"
+    if some and not corpus.known_people:
         who += ", some unknown"
     train, valid = corpus.sizes
     return f"{train} items to train on, {valid} to validate on ({who}): {by_label}"

@@ -20,6 +20,7 @@ from emorec.errors import EmorecError
 from train import distributed, loop, run_dir
 from train.data import shard_sets
 from train.data.corpora import Corpus
+from train.data.datasets import PARTS
 from train.data.shard_files import Example, read_shard
 from train.data.shard_sets import ShardSet
 from train.data.shard_stream import Cut, Reading, examples, shards_of_process
@@ -85,6 +86,7 @@ def load(task: str, train_dir: Any, val_dir: Any, labels: Any = None) -> Streame
         if not total:
             raise EmorecError(NO_ITEMS.format(label=label))
     known = training.known_people and validation.known_people
+    known = known and PARTS.isdisjoint((*training.persons, *validation.persons))  # shards of earlier versions say so
     return StreamedCorpus(
         train=[], valid=[], labels=training.labels, known_people=known, training=training, validation=validation
     )

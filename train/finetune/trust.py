@@ -10,7 +10,6 @@ from emorec.emotions import EMOTIONS, emotion_of
 from emorec.models.calibration import HeadCalibration
 from train import calibration
 from train.data.corpora import Corpus
-from train.data.datasets import PARTS
 from train.data.label_maps import EXTRA_LABELS
 from train.finetune import balance
 from train.metrics import MIN_PEOPLE, recall
@@ -40,7 +39,7 @@ def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> l
     unseen = [label for label in labels if label not in shown and (label in corpus.labels or label in learned)]
     people = len(corpus.held_out)
     sentences = [UNSEEN.format(labels=" or ".join(unseen))] if unseen else []
-    if not corpus.known_people or not PARTS.isdisjoint(corpus.held_out):
+    if not corpus.known_people:
         sentences.append(UNKNOWN_PEOPLE)
     elif 0 < people < MIN_PEOPLE:
         sentences.append(FEW_PEOPLE.format(count=f"{people} {'person' if people == 1 else 'people'}"))
