@@ -24,7 +24,7 @@ from train.data.datasets import PARTS
 from train.data.shard_files import Example, read_shard
 from train.data.shard_sets import ShardSet
 from train.data.shard_stream import Cut, Reading, examples, shards_of_process
-from train.finetune import balance, common, face, stills, voice
+from train.finetune import balance, common, face, stills, usable, voice
 from train.recipes import voice_batches
 
 NO_VALIDATION = "Shards are not divided by person here; give those of validation by --val_dir."
@@ -154,6 +154,7 @@ def train(
         raise EmorecError(TOO_FEW.format(shards=shards, count=count))
     if shards % count:
         common.report(UNEVEN.format(shards=shards, count=count))
+    usable.report_counts(corpus.counts)
     shares = balance.log_shares(np.array(corpus.training.totals))
     if part == "face":
         net: Any = face.new_net(corpus.labels, schedule.seed, config)
