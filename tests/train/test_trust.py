@@ -47,7 +47,7 @@ def test_a_training_says_whether_it_made_the_weights_better():
     right = np.eye(7)[truth]
     half = np.eye(7)[[HAPPY, HAPPY, HAPPY, HAPPY]]
     (better,) = trust.of_training(half, HEAD, right, truth, LABELS)
-    assert "recall of 50.0%, and those after it have 100.0%." in better
+    assert "recall of 50.0%, and the trained weights have 100.0%." in better
     for before, after in ((right, half), (right, right)):
         (worse,) = trust.of_training(before, HEAD, after, truth, LABELS)
         assert worse.endswith("so the training made them no better here.")
@@ -81,6 +81,6 @@ def test_the_start_is_judged_with_its_own_calibration():
     shares[HAPPY] = 0.4
     head = HeadCalibration(strength=1.0, shares=tuple(shares))
     (sentence,) = trust.of_training(raw, head, np.eye(7)[truth], truth, LABELS)
-    assert "recall of 100.0%, and those after it have 100.0%, so" in sentence
+    assert "recall of 100.0%, and the trained weights have 100.0%, so" in sentence
     (sentence,) = trust.of_training(raw, HEAD, np.eye(7)[truth], truth, LABELS)
-    assert "recall of 50.0%, and those after it have 100.0%." in sentence
+    assert "recall of 50.0%, and the trained weights have 100.0%." in sentence

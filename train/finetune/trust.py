@@ -25,7 +25,7 @@ UNKNOWN_PEOPLE = (
 )
 BEFORE = (
     "On these items the weights that the training started from have an unweighted average recall of {before:.1%}, and "
-    "those after it have {after:.1%}"
+    "the trained weights have {after:.1%}"
 )
 MERGED = "{label} counts as {emotion} here"
 LEFT_OUT = "items with {label} are left out here"
