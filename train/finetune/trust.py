@@ -35,8 +35,7 @@ NO_GAIN = ", so the training made them no better here"
 def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> list[str]:
     """What validation items with the indices ``truth`` (N,) of ``labels`` leave open about a network for a Corpus."""
     shown = {labels[number] for number in np.unique(truth)}
-    learned = {emotion_of(label) for label in corpus.labels}
-    unseen = [label for label in labels if label not in shown and (label in corpus.labels or label in learned)]
+    unseen = [label for label in _learned(corpus, labels) if label not in shown]
     people = len(corpus.held_out)
     sentences = [UNSEEN.format(labels=" or ".join(unseen))] if unseen else []
     if not corpus.known_people:
@@ -47,17 +46,23 @@ def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> l
 
 
 def of_training(
-    before: np.ndarray, head: HeadCalibration, after: np.ndarray, emotions: np.ndarray, labels: Sequence[str]
+    corpus: Corpus,
+    labels: Sequence[str],
+    before: np.ndarray,
+    head: HeadCalibration,
+    after: np.ndarray,
+    emotions: np.ndarray,
 ) -> list[str]:
     """The recall of the weights that a training started from, and of those that it kept, on validation items.
 
     ``before`` (N, 7) are the probabilities of the start, which its calibration ``head`` brings under an even prior;
     ``after`` (N, 7) those of the training, which weighs labels alike, so that an emotion with two labels has twice the
-    weight of another one, which is divided out; ``emotions`` (N,) the truth. Both choose among the emotions of the
-    ``labels``: the others would be a disadvantage for the start alone.
+    weight of another one, which is divided out; ``emotions`` (N,) the truth. Both choose among the emotions that the
+    data have: the others would be a disadvantage for the start alone.
     """
     if not len(emotions):
         return []
+    labels = _learned(corpus, labels)
     learned = {emotion_of(label) for label in labels}
     allowed = np.array([emotion in learned for emotion in EMOTIONS])
     own = HeadCalibration(strength=1.0, shares=balance.label_shares(labels))
@@ -70,3 +75,9 @@ def of_training(
     ]
     notes = f" ({'; '.join(other)})" if other else ""
     return [BEFORE.format(before=first, after=last) + notes + ("" if last > first else NO_GAIN) + "."]
+
+
+def _learned(corpus: Corpus, labels: Sequence[str]) -> list[str]:
+    """The ``labels`` of a network that its data have; fusion has all seven emotions."""
+    emotions = {emotion_of(label) for label in corpus.labels}
+    return [label for label in labels if label in corpus.labels or label in emotions]
