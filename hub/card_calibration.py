@@ -2,6 +2,7 @@
 
 from emorec.emotions import EMOTIONS
 from emorec.inference import prior as priors
+from emorec.models import provenance
 from emorec.models.calibration import HEADS
 from hub import card_results
 
@@ -49,8 +50,10 @@ def _steps(model):
     heads = [getattr(model.calibration, name) for name in HEADS]
     divided = "the shares of the emotions in its training data are divided out, and "
     scaled = "it is scaled and shifted" if any(any(head.bias) for head in heads) else "it is scaled"
-    # If nobody is named as held out, items were, and the same people may be in the training.
-    whom = "people" if model.training.get("held_out") else "items"
+    # If the people of a part are not known, items were held out, and the same people may be in the training.
+    unknown = {provenance.UNKNOWN.format(part=part) for part in ("face", "voice", "fusion")}
+    named = model.training.get("held_out") and unknown.isdisjoint(model.training.get("limits", ()))
+    whom = "people" if named else "items"
     return f"{divided if any(head.strength for head in heads) else ''}{scaled}, fitted on {whom} held out of training"
 
 

@@ -17,6 +17,8 @@ PROTOCOL_NAME = re.compile(r"\w[\w .,+-]{0,99}")  # the name becomes part of a f
 VALIDATION = "validation-"  # prefix of a protocol's name: the weights were chosen by its items
 # An entry of ``limits``: a checkpoint whose fusion network was built but not trained has it.
 UNTRAINED = "Intermediate fusion was not trained: it adds up the logits of face and voice."
+# Such an entry, of a part whose people were not held out, as far as anybody knows.
+UNKNOWN = "The persons in its {part} data are not known, so the same person may be in training and validation."
 OWN = "own-"  # prefix of a protocol's name: it measures on a user's own data
 MAX_NUMBER = 1e18  # limit of counts and measures, so that they can be shown as decimal numbers
 

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import ModelCard
 from PIL import Image
 
-from emorec.models import checkpoint, pretrained
+from emorec.models import checkpoint, pretrained, provenance
 from emorec.models.calibration import Calibration, HeadCalibration
 from hub import card, confusion, reliability
 from support import factories
@@ -144,6 +144,9 @@ def test_it_names_only_the_steps_that_the_calibration_has_and_whom_it_was_fitted
     assert "the shares of the emotions in its training data are divided out, and it is scaled, f" in told(strength=0.5)
     # The items of people who have no names were divided, so a person may be on both sides.
     assert "it is scaled, fitted on items held out of training" in told({"held_out": []})
+    # So they were of one part, as face, where the people of another one are known.
+    unknown = provenance.UNKNOWN.format(part="face")
+    assert "it is scaled, fitted on items held out of training" in told({"limits": [unknown]})
 
 
 def test_a_short_training_took_some_time():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from emorec.errors import EmorecError
-from train.data import corpora, datasets, duplicates, ingest, layouts
+from train import distributed
+from train.data import corpora, datasets, duplicates, ingest, label_maps, layouts
 from train.data.datasets import Item
 from train.finetune import usable
 
@@ -47,6 +48,8 @@ def test_fer2013_keeps_its_own_parts(tmp_path):
     corpus = corpora.load("fer2013", "face", tmp_path)
     assert {item.path.parent.parent.name for item in corpus.train} == {"train"}
     assert corpus.people == ["fer2013-train"] and corpus.held_out == ["fer2013-valid"]
+    # A part is not one person, and who is in it is not known.
+    assert not corpus.known_people and "2 to validate on (people unknown)" in corpora.describe(corpus)
     assert corpus.labels == ("angry", "happy")
 
 
@@ -200,7 +203,7 @@ def test_a_csv_of_a_spreadsheet_is_read(tmp_path):
         assert facts(layouts.by_csv(file, "voice")) == {("a.wav", "sad", "anna")}
 
 
-def test_copies_of_a_file_are_reported(tmp_path, capsys):
+def test_copies_of_a_file_are_reported(tmp_path, capsys, monkeypatch):
     def written(name, content):
         (touch(tmp_path, name) / name).write_bytes(content)
         return tmp_path / name
@@ -226,17 +229,21 @@ def test_copies_of_a_file_are_reported(tmp_path, capsys):
     duplicates.report([i for i in items if i.person != "b"], [i for i in items if i.person == "b"])
     told = [line for line in capsys.readouterr().out.splitlines() if "copies" in line]
     assert [line.split(" (the first")[0] for line in told] == [
-        "1 validation files are copies of training files",
-        "1 files are copies of others with another label",
-        "1 files are copies of others",
+        "Validation files that are copies of training files: 1",
+        "Files that are copies of others with another label: 1",
+        "Files that are copies of others: 1",
     ]
     assert "4.png), so results are too good" in told[0] and "3.png)" in told[1] and "2.png)" in told[2]
+    with monkeypatch.context() as patch:  # one process reads the files, and the others wait for none
+        patch.setattr(distributed, "rank", lambda: 1)
+        patch.setattr(duplicates, "groups", lambda items: pytest.fail("the files are read"))
+        duplicates.report(items, items)
     val = written("val/happy/d/1.png", b"same").parents[2]
     touch(tmp_path, "val/sad/d/2.png")
     data = tmp_path / "data"
     written("data/happy/a/1.png", b"same"), touch(data, "sad/a/2.png")
     corpora.load("folder", "face", data, val)
-    assert "validation files are copies of training files" in capsys.readouterr().out
+    assert "Validation files that are copies of training files" in capsys.readouterr().out
 
 
 def test_all_unknown_labels_are_named_with_a_map_to_fill_in(tmp_path):
@@ -261,6 +268,8 @@ def test_folders_of_people_that_hold_labels_are_not_listed_without_end(tmp_path)
     sentence = str(refused.value)
     assert "'person11' and 28 more in" in sentence and "person12" not in sentence
     assert '{"person00": "EMOTION", ...}' in sentence and sentence.endswith("labels: LABEL/PERSON/item.")
+    with pytest.raises(EmorecError, match=r'as {"a}00": "EMOTION", ...}, where'):
+        label_maps.map_labels([Item(tmp_path, "csv", f"a}}{n:02}", "") for n in range(20)], None, tmp_path)
 
 
 def test_people_are_held_out_who_leave_every_label_items_to_train_on(tmp_path):

@@ -118,6 +118,11 @@ def test_people_who_are_unknown_or_validated_are_named(copy, bundled, tmp_path, 
     output = run(capsys, copy, "--data", tmp_path / "known", *given)
     assert "6 items of 3 people" in output and "anna validated the training of these weights" in output
     assert "The items are of 3 people only" in output and "of 3 people only" in (copy / "README.md").read_text()
+    # The parts of FER2013 stand for its people, who have no names.
+    make_corpus.pictures(tmp_path / "fer2013" / "train", takes=1, people=False)
+    make_corpus.pictures(tmp_path / "fer2013" / "test", takes=1, people=False)
+    output = run(capsys, copy, "--data", tmp_path / "fer2013", "--dataset", "fer2013", *given[2:])
+    assert "12 items of unknown people" in output and "people only" not in output
     tuned |= {"limits": [provenance.UNKNOWN_PEOPLE[0]]}
     checkpoints.save_config(replace(bundled, training=tuned, evaluation={}), copy)
     assert "anna validated the training" in run(capsys, copy, "--data", tmp_path / "known", *given)

@@ -51,7 +51,7 @@ def test_fine_tuning_learns_in_few_epochs_what_new_networks_do_not(tmp_path, cap
     assert stills.DERIVED in output and stills.DERIVED in (tmp_path / "tuned" / "checkpoint" / "README.md").read_text()
     card = (tmp_path / "tuned" / "checkpoint" / "README.md").read_text()
     (compared,) = [line for line in output.splitlines() if "weights that the training started from" in line]
-    assert compared.removeprefix("face: ") in card and "after it have" in compared
+    assert compared.removeprefix("face: ") in card and "and the trained weights have" in compared
     assert "The validation items are of 1 person only" in card and "of 1 person only" in output
     trained(tmp_path / "new", "face", data, *more, "--from_scratch")
     output = capsys.readouterr().out

@@ -139,3 +139,17 @@ def test_no_index_is_written_if_no_item_of_validation_can_be_used(tmp_path, caps
     arguments = [data, dest, "--task", "face", "--val_dir", validation]
     assert "None of the 2 items of valid can be used" in refusal(capsys, shards.main, *arguments)
     assert not [*dest.glob("*.json")]
+
+
+def test_parts_of_a_data_set_in_shards_are_not_known_people(monkeypatch):
+    """Shards of earlier versions count them as known."""
+
+    def read(name):
+        shard = shard_sets.Shard(url=name, items=2, totals=(1.0, 1.0), longest=1, sha256="")
+        person = f"ferplus-{name}"
+        return shard_sets.ShardSet(
+            task="face", settings={}, labels=("happy", "sad"), known_people=True, persons=(person,), shards=(shard,)
+        )
+
+    monkeypatch.setattr(shard_sets, "read", read)
+    assert not streamed.load("face", "train", "valid").known_people

@@ -91,9 +91,10 @@ def test_workers_read_each_item_once_and_say_what_is_wrong_in_one_sentence(writt
         [*shard_stream.examples(damaged, "face", face_only, (1,), replace(reading, workers=1))]
 
 
-def test_a_training_on_shards_learns_like_one_in_memory_and_continues(written, tmp_path):
+def test_a_training_on_shards_learns_like_one_in_memory_and_continues(written, tmp_path, capsys):
     arguments = [*given(written, tmp_path / "a"), "--lr", "0.01"]
     run.main([*arguments, "--epochs", "12"])
+    assert "Fewer than 20 training items have the label happy (8), sad (8)" in capsys.readouterr().out
     model = checkpoints.load(tmp_path / "a" / "checkpoint")
     assert model.face.config.labels == ("happy", "sad")
     assert model.evaluation["validation-face"]["results"]["face"] > 0.9

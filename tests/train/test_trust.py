@@ -14,8 +14,8 @@ HEAD = HeadCalibration()
 HAPPY, NEUTRAL, SAD = (EMOTIONS.index(emotion) for emotion in ("happy", "neutral", "sad"))
 
 
-def corpus(*held_out, known=True):
-    return SimpleNamespace(labels=LABELS, held_out=list(held_out), known_people=known)
+def corpus(*held_out, known=True, labels=LABELS):
+    return SimpleNamespace(labels=labels, held_out=list(held_out), known_people=known)
 
 
 def test_a_label_without_validation_items_is_named():
@@ -46,17 +46,31 @@ def test_a_training_says_whether_it_made_the_weights_better():
     truth = np.array([HAPPY, HAPPY, SAD, SAD])
     right = np.eye(7)[truth]
     half = np.eye(7)[[HAPPY, HAPPY, HAPPY, HAPPY]]
-    (better,) = trust.of_training(half, HEAD, right, truth, LABELS)
-    assert "recall of 50.0%, and those after it have 100.0%." in better
+    (better,) = trust.of_training(corpus(), LABELS, half, HEAD, right, truth)
+    assert "recall of 50.0%, and the trained weights have 100.0%." in better
     for before, after in ((right, half), (right, right)):
-        (worse,) = trust.of_training(before, HEAD, after, truth, LABELS)
+        (worse,) = trust.of_training(corpus(), LABELS, before, HEAD, after, truth)
         assert worse.endswith("so the training made them no better here.")
     # An emotion that the data lack is not chosen, so it does not count against the weights before.
     angry = 0.6 * np.eye(7)[[EMOTIONS.index("angry")] * 4] + 0.4 * right
-    assert "weights that the training started from have an unweighted average recall of 100.0%" in "".join(
-        trust.of_training(angry, HEAD, right, truth, LABELS)
-    )
-    assert trust.of_training(half[:0], HEAD, right[:0], truth[:0], LABELS) == []
+    for labels in (LABELS, EMOTIONS):  # fusion has all seven, whatever its data have
+        (sentence,) = trust.of_training(corpus(), labels, angry, HEAD, right, truth)
+        assert "weights that the training started from have an unweighted average recall of 100.0%" in sentence
+    assert trust.of_training(corpus(), LABELS, half[:0], HEAD, right[:0], truth[:0]) == []
+
+
+def test_labels_that_are_no_emotions_are_told_and_give_no_emotion_an_advantage():
+    """Calm and neutral count as one emotion, which therefore has twice the share of another label."""
+    truth = np.array([HAPPY, NEUTRAL])
+    start, after = np.zeros((2, 7)), np.zeros((2, 7))
+    start[:, HAPPY] = 1.0
+    after[:, HAPPY], after[:, NEUTRAL] = (0.4, 0.1), (0.6, 0.9)  # twice as likely, of which happy has the better one
+    labels = ("happy", "neutral", "calm", "contempt")
+    (sentence,) = trust.of_training(corpus(labels=labels), labels, start, HEAD, after, truth)
+    assert sentence.endswith("have 100.0% (calm counts as neutral here; items with contempt are left out here).")
+    labels = ("happy", "calm")  # calm is the only one that counts as neutral
+    (sentence,) = trust.of_training(corpus(labels=labels), labels, start, HEAD, after, truth)
+    assert sentence.endswith("have 50.0%, so the training made them no better here.")
 
 
 def test_the_start_is_judged_with_its_own_calibration():
@@ -67,7 +81,7 @@ def test_the_start_is_judged_with_its_own_calibration():
     shares = np.full(7, 0.1)
     shares[HAPPY] = 0.4
     head = HeadCalibration(strength=1.0, shares=tuple(shares))
-    (sentence,) = trust.of_training(raw, head, np.eye(7)[truth], truth, LABELS)
-    assert "recall of 100.0%, and those after it have 100.0%, so" in sentence
-    (sentence,) = trust.of_training(raw, HEAD, np.eye(7)[truth], truth, LABELS)
-    assert "recall of 50.0%, and those after it have 100.0%." in sentence
+    (sentence,) = trust.of_training(corpus(), LABELS, raw, head, np.eye(7)[truth], truth)
+    assert "recall of 100.0%, and the trained weights have 100.0%, so" in sentence
+    (sentence,) = trust.of_training(corpus(), LABELS, raw, HEAD, np.eye(7)[truth], truth)
+    assert "recall of 50.0%, and the trained weights have 100.0%." in sentence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,8 @@ def load(
         if dataset == "ferplus"
         else tuple(label for label in (*EMOTIONS, *EXTRA_LABELS) if label in present)
     )
-    return Corpus(train=train, valid=valid, labels=ordered, known_people=known)
+    named = known and datasets.PARTS.isdisjoint(item.person for item in (*train, *valid))
+    return Corpus(train=train, valid=valid, labels=ordered, known_people=named)
 
 
 def read(dataset: str, task: str, folder: Path, mapping: dict[str, str | None] | None) -> list[Item]:
@@ -151,10 +153,12 @@ def split(items: list[Item], known: bool, fold: int, seed: int) -> tuple[list[It
             f"All items show one person ({named[0]}), so none can be kept for validation; give others by --val_dir."
         )
     count = max(1, round(HELD_OUT_SHARE * len(named)))
-    draws = [{named[row] for row in generator.permutation(len(named))[:count]} for _ in range(DRAWS)]
+    draws = ({named[row] for row in generator.permutation(len(named))[:count]} for _ in range(DRAWS))
+    first = next(draws)
     # Without these people, every label should have items to train on; if no draw leaves some, the first one is refused.
     labels = {item.label for item in items}
-    held_out = next((d for d in draws if {i.label for i in items if i.person not in d} == labels), draws[0])
+    complete = (d for d in chain([first], draws) if {i.label for i in items if i.person not in d} == labels)
+    held_out = next(complete, first)
     shown = {label: {item.person for item in items if item.label == label} for label in sorted(labels)}
     if alone := [label for label, people in shown.items() if people <= held_out and len(people) == 1]:
         raise EmorecError(ONE_SHOWS.format(person=next(iter(shown[alone[0]])), label=alone[0]))
@@ -185,8 +189,9 @@ def _split_evenly(items: list[Item], generator: np.random.Generator) -> tuple[li
 def describe(corpus: Corpus) -> str:
     """One line: the numbers of items and people, and the number of items of each label."""
     by_label = ", ".join(f"{label} {count}" for label, count in sorted(corpus.counts.items()))
-    who = f"{len(corpus.people)} and {len(corpus.held_out)} people" if corpus.people else "people unknown"
-    if corpus.people and not corpus.known_people:
+    some = not datasets.PARTS.issuperset(corpus.people)
+    who = f"{len(corpus.people)} and {len(corpus.held_out)} people" if some else "people unknown"
+    if some and not corpus.known_people:
         who += ", some unknown"
     train, valid = corpus.sizes
     return f"{train} items to train on, {valid} to validate on ({who}): {by_label}"

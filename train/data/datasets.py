@@ -14,6 +14,8 @@ from emorec.errors import EmorecError
 CORPORA = ("FERPlus", "RAVDESS", "nEMO", "ASED", "JavaneseAudio", "JavaneseAV")  # folders of the recipe's data
 FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 FERPLUS_SPLITS = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
+# What stands for the persons of data sets that have parts and name nobody.
+PARTS = frozenset(f"{corpus}-{part}" for corpus in ("ferplus", "fer2013") for part in FERPLUS_SPLITS)
 RAVDESS_LABELS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 JAVANESE_LABELS = ("neutral", "sad", "happy", "surprise", "fear", "angry")
 ASED_FOLDERS = {"01Neutral": "neutral", "02Fearful": "fearful", "03Happy": "happy", "04Sad": "sad", "05Angry": "angry"}

@@ -7,22 +7,31 @@ import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
+from train import distributed
 from train.data import layouts
 from train.data.datasets import Item
 
 HEAD = 2**16  # bytes by which files of one size are told apart first
-COPIES = "{count} files are copies of others (the first: {one} and {other}), so they count more than others; leave one."
+COPIES = (
+    "Files that are copies of others: {count} (the first: {one} and {other}); they count more than others, so leave "
+    "one of each."
+)
 TWO_LABELS = (
-    "{count} files are copies of others with another label (the first: {one} and {other}); leave the right one."
+    "Files that are copies of others with another label: {count} (the first: {one} and {other}); leave the right ones."
 )
 BOTH_SIDES = (
-    "{count} validation files are copies of training files (the first: {one} and {other}), so results are too good; "
-    "leave one."
+    "Validation files that are copies of training files: {count} (the first: {one} and {other}), so results are too "
+    "good; leave one of each."
 )
 
 
 def report(train: Sequence[Item], valid: Sequence[Item]) -> None:
-    """Report files that are copies: of a training file in the validation data, with another label, or at all."""
+    """Report files that are copies: of a training file in the validation data, with another label, or at all.
+
+    Of several processes, only the one that reports reads the files.
+    """
+    if distributed.rank():
+        return
     for_training = {item.path for item in train}
     pairs = [(group[0], item) for group in groups([*train, *valid]) for item in group[1:]]
     across = [(one, other) for one, other in pairs if one.path in for_training and other.path not in for_training]

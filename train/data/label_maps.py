@@ -72,7 +72,7 @@ def _about_unknown(unknown: Sequence[str], named: dict[str, str], folder: Path) 
     example = json.dumps(
         {label: "EMOTION" if label in unknown else named[label].lower() for label in labels}, ensure_ascii=False
     )
-    written = example if few else example.replace("}", ", ...}")
+    written = example if few else f"{example[:-1]}, ...}}"
     told = _about(
         UNKNOWN, [repr(label) for label in unknown], folder=folder, example=written, emotions=", ".join(EMOTIONS)
     )

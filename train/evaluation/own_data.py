@@ -21,7 +21,7 @@ from emorec.models import pretrained
 from emorec.models.checkpoint import Checkpoint
 from emorec.models.networks import FaceNet
 from train import calibration, metrics
-from train.data import corpora, ingest, layouts, reading
+from train.data import corpora, datasets, ingest, layouts, reading
 from train.data.datasets import Item
 from train.evaluation.predictions import Setting
 from train.evaluation.protocols import refuse_trained_on
@@ -55,22 +55,23 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
         wanted = [way for way in by_way if has.get(way, all(has.values()))]
     known = corpora.known_people(items)
     names, numbers = np.unique([item.person for item in items], return_inverse=True)
+    told = known and datasets.PARTS.isdisjoint(names)  # a part of a data set is not one person
     predicted = {way: metrics.predicted_labels(by_way[way]) for way in wanted}
     found = metrics.accuracy(predicted, samples.truth)
-    if known and len(names) > 1:
+    if told and len(names) > 1:
         right = {way: p == samples.truth for way, p in predicted.items()}
         accuracies = {
             way: [one[numbers == person].mean() for person in range(len(names))] for way, one in right.items()
         }
         found["spread"] = {way: float(np.std(values)) for way, values in accuracies.items()}
-    people = f"of {len(names)} {'person' if len(names) == 1 else 'people'}" if known else "of unknown people"
+    people = f"of {len(names)} {'person' if len(names) == 1 else 'people'}" if told else "of unknown people"
     main = "late" if "late" in wanted else wanted[0]
     raw = {"face": samples.face_probabilities, "voice": samples.voice_probabilities}
     weights = calibration.even_weights(samples.truth)
     raw["late"] = fusions.mean(raw["face"], raw["voice"])
     errors = metrics.calibration_errors(raw[main], by_way[main], samples.truth, weights)
     hurts = errors["after"] > max(errors["before"] + WORSE, errors.get("perfect", 0.0))
-    few = FEW_PEOPLE.format(people=people) if known and len(names) < metrics.MIN_PEOPLE else ""
+    few = FEW_PEOPLE.format(people=people) if told and len(names) < metrics.MIN_PEOPLE else ""
     domain = " ".join(filter(None, [whether_new(model, names if known else None), few, HURTS if hurts else ""]))
     if domain:
         print(domain)
@@ -80,7 +81,7 @@ def own_data(model: Checkpoint, setting: Setting) -> dict[str, Any]:
         "items": len(items),
         **found,
         **metrics.intervals(
-            {way: p == samples.truth for way, p in predicted.items()}, people=numbers if known else None
+            {way: p == samples.truth for way, p in predicted.items()}, people=numbers if told else None
         ),
         **({"domain": domain} if domain else {}),
         "unweighted_average_recall": {way: metrics.recall(p, samples.truth) for way, p in predicted.items()},

@@ -104,7 +104,7 @@ def train(
             if config.init_from_base:
                 head = getattr(config.base.calibration, "still" if pictures else part)
                 seven, emotions, rows = to_seven(found, truth, labels)
-                doubts += trust.of_training(theirs[rows], head, seven, emotions, labels)
+                doubts += trust.of_training(corpus, labels, theirs[rows], head, seven, emotions)
         calibrate_and_measure(best, folder / "best", part, found, truth, labels, owners, before, doubts)
     distributed.barrier()
     return folder / "best"

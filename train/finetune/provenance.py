@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from emorec.emotions import EMOTIONS, emotion_of
-from emorec.models.provenance import UNTRAINED
+from emorec.models.provenance import UNKNOWN, UNTRAINED
 from train.data.corpora import Corpus
 
 PARTS = ("face", "voice", "fusion")
@@ -19,7 +19,7 @@ LIMITS = {
     "start": "The {part} network started from the weights in {start}; who and what they were trained on, and under "
     "which licence, is not stated.",
     "missing": "Emotions that its training data lack ({missing}) are hardly ever recognised by the {part} network.",
-    "unknown": "The persons in its {part} data are not known, so the same person may be in training and validation.",
+    "unknown": UNKNOWN,
     "late": "Of the fusion only the calibration and the weights of face and voice were fitted, to the validation items "
     "of one data set ({dataset}): how it does on other people and recordings is unknown.",
     "untrained": UNTRAINED,

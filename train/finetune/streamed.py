@@ -20,10 +20,11 @@ from emorec.errors import EmorecError
 from train import distributed, loop, run_dir
 from train.data import shard_sets
 from train.data.corpora import Corpus
+from train.data.datasets import PARTS
 from train.data.shard_files import Example, read_shard
 from train.data.shard_sets import ShardSet
 from train.data.shard_stream import Cut, Reading, examples, shards_of_process
-from train.finetune import balance, common, face, stills, voice
+from train.finetune import balance, common, face, stills, usable, voice
 from train.recipes import voice_batches
 
 NO_VALIDATION = "Shards are not divided by person here; give those of validation by --val_dir."
@@ -85,6 +86,7 @@ def load(task: str, train_dir: Any, val_dir: Any, labels: Any = None) -> Streame
         if not total:
             raise EmorecError(NO_ITEMS.format(label=label))
     known = training.known_people and validation.known_people
+    known = known and PARTS.isdisjoint((*training.persons, *validation.persons))  # shards of earlier versions say so
     return StreamedCorpus(
         train=[], valid=[], labels=training.labels, known_people=known, training=training, validation=validation
     )
@@ -152,6 +154,7 @@ def train(
         raise EmorecError(TOO_FEW.format(shards=shards, count=count))
     if shards % count:
         common.report(UNEVEN.format(shards=shards, count=count))
+    usable.report_counts(corpus.counts)
     shares = balance.log_shares(np.array(corpus.training.totals))
     if part == "face":
         net: Any = face.new_net(corpus.labels, schedule.seed, config)

@@ -10,6 +10,8 @@ from emorec.emotions import EMOTIONS, emotion_of
 from emorec.models.calibration import HeadCalibration
 from train import calibration
 from train.data.corpora import Corpus
+from train.data.label_maps import EXTRA_LABELS
+from train.finetune import balance
 from train.metrics import MIN_PEOPLE, recall
 
 UNSEEN = "No validation item shows {labels}, so nothing tells how well this is recognised."
@@ -23,16 +25,17 @@ UNKNOWN_PEOPLE = (
 )
 BEFORE = (
     "On these items the weights that the training started from have an unweighted average recall of {before:.1%}, and "
-    "those after it have {after:.1%}"
+    "the trained weights have {after:.1%}"
 )
+MERGED = "{label} counts as {emotion} here"
+LEFT_OUT = "items with {label} are left out here"
 NO_GAIN = ", so the training made them no better here"
 
 
 def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> list[str]:
     """What validation items with the indices ``truth`` (N,) of ``labels`` leave open about a network for a Corpus."""
     shown = {labels[number] for number in np.unique(truth)}
-    learned = {emotion_of(label) for label in corpus.labels}
-    unseen = [label for label in labels if label not in shown and (label in corpus.labels or label in learned)]
+    unseen = [label for label in _learned(corpus, labels) if label not in shown]
     people = len(corpus.held_out)
     sentences = [UNSEEN.format(labels=" or ".join(unseen))] if unseen else []
     if not corpus.known_people:
@@ -43,18 +46,38 @@ def of_validation(corpus: Corpus, labels: Sequence[str], truth: np.ndarray) -> l
 
 
 def of_training(
-    before: np.ndarray, head: HeadCalibration, after: np.ndarray, emotions: np.ndarray, labels: Sequence[str]
+    corpus: Corpus,
+    labels: Sequence[str],
+    before: np.ndarray,
+    head: HeadCalibration,
+    after: np.ndarray,
+    emotions: np.ndarray,
 ) -> list[str]:
     """The recall of the weights that a training started from, and of those that it kept, on validation items.
 
     ``before`` (N, 7) are the probabilities of the start, which its calibration ``head`` brings under an even prior;
-    ``after`` (N, 7) those of the training, which weighs labels alike; ``emotions`` (N,) the truth. Both choose among
-    the emotions of the ``labels``: the others would be a disadvantage for the start alone.
+    ``after`` (N, 7) those of the training, which weighs labels alike, so that an emotion with two labels has twice the
+    weight of another one, which is divided out; ``emotions`` (N,) the truth. Both choose among the emotions that the
+    data have: the others would be a disadvantage for the start alone.
     """
     if not len(emotions):
         return []
+    labels = _learned(corpus, labels)
     learned = {emotion_of(label) for label in labels}
     allowed = np.array([emotion in learned for emotion in EMOTIONS])
-    even = calibration.apply(head, before), after
+    own = HeadCalibration(strength=1.0, shares=balance.label_shares(labels))
+    even = calibration.apply(head, before), calibration.apply(own, after)
     first, last = (recall(np.where(allowed, p, -1.0).argmax(axis=1), emotions) for p in even)
-    return [BEFORE.format(before=first, after=last) + ("" if last > first else NO_GAIN) + "."]
+    other = [
+        MERGED.format(label=label, emotion=emotion) if emotion else LEFT_OUT.format(label=label)
+        for label in labels
+        if label in EXTRA_LABELS and ((emotion := emotion_of(label)) is None or emotion in labels)
+    ]
+    notes = f" ({'; '.join(other)})" if other else ""
+    return [BEFORE.format(before=first, after=last) + notes + ("" if last > first else NO_GAIN) + "."]
+
+
+def _learned(corpus: Corpus, labels: Sequence[str]) -> list[str]:
+    """The ``labels`` of a network that its data have; fusion has all seven emotions."""
+    emotions = {emotion_of(label) for label in corpus.labels}
+    return [label for label in labels if label in corpus.labels or label in emotions]

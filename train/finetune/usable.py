@@ -53,7 +53,7 @@ def drop_unreadable(
 def check_labels(items: Sequence[Item], labels: Sequence[str], learns: bool = True) -> None:
     """Raise EmorecError if no item of some label, or of all but one, could be read.
 
-    Reports a strong imbalance, and labels with few items, if a network ``learns`` from them.
+    Reports their counts, see ``report_counts``, if a network ``learns`` from them.
     """
     counts = {label: sum(item.label == label for item in items) for label in labels}
     if missing := [label for label, count in counts.items() if not count and not items[0].votes]:
@@ -63,8 +63,13 @@ def check_labels(items: Sequence[Item], labels: Sequence[str], learns: bool = Tr
         raise EmorecError(
             f"All usable training items have the label {next(iter(present))!r}; give at least two labels."
         )
-    if not learns:
-        return
+    if learns:
+        report_counts(present)
+
+
+def report_counts(counts: dict[str, int]) -> None:
+    """Report a strong imbalance of labels, and labels with few items, given the number of training items of each."""
+    present = {label: count for label, count in counts.items() if count}
     most, least = max(present, key=lambda label: present[label]), min(present, key=lambda label: present[label])
     if present[most] >= IMBALANCE * present[least]:
         common.report(
