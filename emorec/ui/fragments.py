@@ -219,9 +219,24 @@ DERIVED = (
     "Valence and arousal are derived from the probabilities, by published ratings of a word for each emotion "
     f"({SOURCE}). Valence: −1 unpleasant, +1 pleasant. Arousal: −1 calm, +1 excited."
 )
-FOOTER = (
-    '<p class="caption">Nothing leaves the machine that emorec runs on. What you upload is removed when you close '
-    "the page, or after about an hour. What was read from it is kept for an hour in the list of recent analyses, which "
-    "only this browser sees. A server that keeps it longer, for the next analysis of the same file, deletes it if you "
-    "delete it here within that hour.</p>"
+# Sentences about privacy, at the end of the page.
+HERE = (
+    "Recordings are judged on the machine that emorec runs on, which sends them to no other. Only links, and "
+    "checkpoints by name, are fetched from other machines."
 )
+THROUGH_GRADIO = "If you opened the page by its public link, all that you send and see passes through Gradio's servers."
+REMOVED = "What you upload is removed when you close the page, or after about an hour."
+KEPT = (
+    "What was read from it, with small pictures of the faces and numbers by which faces and voices are known again, is "
+    "kept for an hour in the list of recent analyses, which only this browser sees."
+)
+STORED = (
+    "It stays on that machine also after this hour, for the next analysis of the same file, unless you delete it here "
+    "before. To delete it later, analyse the file again in the same way, and then delete it."
+)
+
+
+def privacy(public: bool, shared: bool) -> str:
+    """What is sent, removed and kept; ``public``: the page has a public link, ``shared``: visitors share the store."""
+    sentences = [HERE, *[THROUGH_GRADIO] * public, REMOVED, KEPT, *[STORED] * shared]
+    return f'<p class="caption">{" ".join(sentences)}</p>'

@@ -249,7 +249,13 @@ def test_deleting_a_recent_analysis_deletes_its_file_and_its_features_once_nothi
     for path in (first, second):
         service.start_job(service.analyzers.default, path, asking("page")).join()
     found = {each.name: each for each in service.memory.recent_analyses("page")}
+    downloads = []
+    for each in found.values():
+        with service.files.new_download("page", each.key) as folder:
+            downloads.append(folder / f"{each.name}.report.html")
+            downloads[-1].write_text("names and faces")
     service.memory.delete("page", found["mine.wav"])
+    assert [file.name for file in downloads if file.exists()] == ["other.wav.report.html"]
     assert forgotten == ["mine.wav"] and not Path(first).exists() and Path(second).exists()
     assert [each.name for each in service.memory.recent_analyses("page")] == ["other.wav"]
     assert service.delete_session_data("page") == []  # of what is left

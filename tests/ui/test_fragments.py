@@ -9,6 +9,7 @@ from emorec.extraction import channels
 from emorec.inference import people
 from emorec.models import checkpoint, pretrained
 from emorec.ui import file_fragments, fragments, overview
+from emorec.ui.page import layout
 from emorec.ui.page.downloads import write_download
 from support import factories
 
@@ -25,6 +26,16 @@ def test_the_panel_says_where_the_weights_come_from_and_no_path(tmp_path):
     ):
         panel = fragments.about(Analyzer(model, None, origin))
         assert expected in panel and str(tmp_path) not in panel
+
+
+def test_the_page_says_what_is_kept_and_through_whom_it_is_reached(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    for public, setting in ((False, "on"), (False, "off"), (True, "on"), (True, "off")):
+        monkeypatch.setenv("EMOREC_SHARED_STORE", setting)
+        page = layout.build(Analyzer(factories.checkpoint(), None), public=public)
+        values = [block.value for block in page.blocks.values() if isinstance(getattr(block, "value", None), str)]
+        (words,) = [value for value in values if fragments.HERE in value]
+        assert (fragments.THROUGH_GRADIO in words, fragments.STORED in words) == (public, setting == "on")
 
 
 def test_the_ending_of_a_file_is_not_divided_between_lines():

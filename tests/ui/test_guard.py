@@ -102,7 +102,11 @@ def test_an_upload_is_named_as_browsers_and_programs_do(client, served):
     assert path in ask(client, "where", file_of(path))
     assert path in ask(client, "name", file_of(path, url=f"{served.address}{API}/file={path}"))
     assert path in ask(client, "name", file_of(path, url=f"{API}/file={path}"))
-    assert client.get(f"{API}/file={path}").content == b"words"
+    answer = client.get(f"{API}/file={path}")
+    assert answer.content == b"words"
+    assert answer.headers.get_list("cache-control") == ["no-store"]  # or the browser keeps it after its deletion
+    progress = client.get(f"{API}/upload_progress", params={"upload_id": "unknown"})  # it has the name of the file
+    assert "no-store" in progress.headers["cache-control"]
 
 
 def test_only_uploads_are_files(client, served, tmp_path):

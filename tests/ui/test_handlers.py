@@ -362,14 +362,15 @@ def test_a_deletion_of_one_recording_takes_its_result_from_the_other_pages_of_th
         built.state_holder[session][timeline._id] = factories.timeline(factories.probabilities(2))
         service.memory._recents.add(owner, replace(RECENT, key="gone", id="r"))
     stopped = []
-    service.writings["b"] = SimpleNamespace(stop=lambda: stopped.append("b"))
+    for session, key in {"a": "gone", "b": "gone", "c": "other"}.items():  # the page a shows another result by now
+        service.writings[session] = SimpleNamespace(key=key, stop=lambda session=session: stopped.append(session))
     running = SimpleNamespace(running=True, key="gone", path="")
     service.watched["c"] = running, None
     with pytest.warns(UserWarning, match="a.mp4 is being analysed on another page"):
         event.fn("forget r #1", Analysis(), ONE)
     running.running = False
     answer, *_ = event.fn("forget r #2", Analysis(), ONE)
-    assert 'data-emptied="b"' in answer and stopped == ["b"] and not service.writings
+    assert 'data-emptied="b"' in answer and stopped == ["a", "b"] and list(service.writings) == ["c"]
     for session, key in shown.items():
         result, drawn = (built.state_holder[session][state._id] for state in (analysis, timeline))
         assert (result.features and result.features.key, drawn is None) == (

@@ -145,6 +145,17 @@ def test_a_download_is_a_plain_file_in_its_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_downloads_of_one_recording_are_removed_with_those_of_several_and_no_others(tmp_path):
+    own, files = SessionFiles(tmp_path), {}
+    for session, key in (("a", "gone"), ("a", ""), ("a", "other"), ("a", None), ("b", "gone")):
+        with own.new_download(session, key) as folder:
+            files[session, key] = folder / "report.html"
+            files[session, key].write_text("x")
+    own.remove_downloads("a", "gone")
+    assert [place for place, file in files.items() if file.exists()] == [("a", "other"), ("a", None), ("b", "gone")]
+    assert not files["a", "gone"].parent.exists() and not own.claim("a", files["a", ""])
+
+
 def test_what_cannot_be_removed_does_not_keep_the_other_files(tmp_path):
     own = SessionFiles(tmp_path)
     first, second = (own.register_upload(uploaded(tmp_path)) for _ in range(2))

@@ -84,7 +84,7 @@ def given(tmp_path, monkeypatch):
     monkeypatch.setattr(video, "_write", lambda media, features, timeline, cut, file, hide, progress: slow(progress))
 
     @contextlib.contextmanager
-    def new_download(session):
+    def new_download(session, key=None):
         yield tmp_path
 
     media = tmp_path / "clip.mp4"

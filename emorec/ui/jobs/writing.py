@@ -21,12 +21,14 @@ class Writing(QueuedWork):
 
     What other threads may read: ``files_ahead``, the files before this one while it waits; ``share``, how much is
     written (0 to 1); and at the end ``problem``, a sentence if it failed, and ``stopped``, whether it was stopped.
+    ``key`` is that of the features it is written from, None if unknown.
     """
 
     def __init__(
         self, write: Write, queue: JobQueue, visitor: Visitor, client_gone: Callable[[], bool] = lambda: False
     ):
         self.files_ahead, self.share, self.problem, self.stopped = 0, 0.0, "", False
+        self.key: str | None = None
         self._write, self._queue = write, queue
         super().__init__(visitor, client_gone)
         self._thread.start()

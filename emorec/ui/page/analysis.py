@@ -86,14 +86,18 @@ class Analysis:
         return Path(self.path).stem or self.title or "emorec"
 
     @property
+    def key(self) -> str | None:
+        """The key under which the features are stored; None if nothing is stored, as of a live session."""
+        return (self.features.key or None) if self.features else None
+
+    @property
     def tag(self) -> str:
         """A short name of the recording for the address of the page, from which the file name cannot be read.
 
         It is the same in every visit for the same content, analysed with the same choices before Analyze.
         """
         result = self.features or self.rows
-        key = self.features.key if self.features else ""
-        return tag(key or f"{self.name} {result.duration if result else 0:.3f}")
+        return tag(self.key or f"{self.name} {result.duration if result else 0:.3f}")
 
 
 def tag(identity: str) -> str:

@@ -130,7 +130,7 @@ def build(
             edited=gr.State(PeopleEdits()),  # the visitor's names, joins and divisions of persons
             marked=gr.State(PageMarkers()),  # the visitor's markers
         )
-        parts = _components(analyzer, service, example)
+        parts = _components(analyzer, service, example, public)
         jobs, results = JobHandlers(service), ResultHandlers(service)
         parts.loaded = page.load
         handlers = RecentsHandlers(service, jobs, RecordingsHandlers(service))
@@ -185,7 +185,7 @@ def page_script(edits: list[int], downloads: list[int]) -> str:
     return f"() => {{{''.join(calls)}}}"
 
 
-def _components(analyzer: Analyzer, service: Service, example: Path | None) -> SimpleNamespace:
+def _components(analyzer: Analyzer, service: Service, example: Path | None, public: bool) -> SimpleNamespace:
     controls.markup(fragments.HEADER)
     controls.markup(fragments.NAMED_PART, elem_id="named-part")
     for notice in analyzer.notices:
@@ -213,7 +213,7 @@ def _components(analyzer: Analyzer, service: Service, example: Path | None) -> S
     deletion = result_controls.deletion()
     with gr.Accordion("What this can and cannot tell", open=False, elem_id="trust"):
         about = controls.markup(fragments.about(analyzer))
-    controls.markup(fragments.FOOTER)
+    controls.markup(fragments.privacy(public, service.shared_cache))
     return SimpleNamespace(
         inputs=inputs,
         analyze=analyze,

@@ -32,8 +32,8 @@ VIEW = """<div class="live"><video muted playsinline autoplay aria-label="Your c
 <p class="reading">Press Start to use the camera and the microphone.</p>
 <p class="caption delay"></p></div>"""
 PRIVACY = (
-    "Pictures and sound are judged in memory and then forgotten. Only features and a small picture of each person stay "
-    "in memory, and nothing is written to disk until you save and download."
+    "Pictures and sound are judged in memory and then forgotten. Only features and small pictures of the faces, one of "
+    "each face in about 20 s, stay in memory, and nothing is written to disk until you save and download."
 )
 NO_PLAYER = '<div class="empty">A live session keeps no film and no sound, so there is nothing to play.</div>'
 SAVED = "Saved {time} of the live session; its timeline is below."

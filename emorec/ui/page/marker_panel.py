@@ -111,7 +111,7 @@ class MarkerHandlers:
     def around(self, analysis: Analysis, marked: PageMarkers, *, timeline: Timeline | None, request: gr.Request) -> str:
         """The mean timeline around the markers as a download."""
         session, own = request.session_hash or "", self.service.files
-        with user_errors(), own.new_download(session) as folder:
+        with user_errors(), own.new_download(session, analysis.key) as folder:
             if timeline is None:
                 raise EmorecError(NOTHING_YET)
             averages = marker_output.average_around(marked.on(analysis, timeline))

@@ -186,7 +186,7 @@ class PeopleHandlers:
         if features is None or not features.persons:
             raise gr.Error(NOTHING_YET, print_exception=False)
         session, own = request.session_hash or "", self.service.files
-        with user_errors(), own.new_download(session) as folder:
+        with user_errors(), own.new_download(session, analysis.key) as folder:
             file = folder / f"{names.file_stem(analysis.name)}{people_file.SUFFIX}"
             people_file.write(features, file)
         return str(file)

@@ -212,8 +212,10 @@ class RecentsHandlers:
         except EmorecError as error:  # the pages are emptied of those that are deleted
             gr.Warning(html.escape(str(error)))
         emptied = [page for page in others if self.service.forget_page(page, keys)]
-        for page in emptied:
-            if writing := self.service.writings.pop(page, None):
+        for page in (session, *others):
+            writing = self.service.writings.get(page)
+            if writing and (page in emptied or writing.key in keys):  # it may be of what this page showed before
+                del self.service.writings[page]
                 writing.stop()
         shown = analysis.features.key if analysis.features else None
         return ((gr.skip(),) * CHANGED if analysis.running or shown not in keys else _emptied()), emptied

@@ -165,7 +165,7 @@ class RecordingsHandlers:
             items = self.batch(session).items
             if not any(item.state == DONE for item in items):
                 raise gr.Error(NOTHING_DONE, print_exception=False)
-            with user_errors(), own.new_download(session) as folder:
+            with user_errors(), own.new_download(session, "") as folder:
                 file = list_downloads.write(kind, items, folder)
             return str(file)
 

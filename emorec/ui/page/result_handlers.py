@@ -200,7 +200,7 @@ class ResultHandlers:
             raise gr.Error(NOTHING_YET, print_exception=False)
         timeline = cut_to_part(timeline, part, only)
         session, own = request.session_hash or "", self.service.files
-        with user_errors(), own.new_download(session) as folder:
+        with user_errors(), own.new_download(session, analysis.key) as folder:
             model = made_by(timeline, self.service.analyzers.default.model)
             if analysis.features is not None:
                 model = self.service.analyzer_for(analysis.features, active, analysis.checkpoint).model

@@ -77,7 +77,7 @@ class VideoHandlers:
         session, files = request.session_hash or "", self.service.files
         cut = cut_to_part(timeline, part, only)
         try:
-            with files.new_download(session) as folder:
+            with files.new_download(session, analysis.key) as folder:
                 file = folder / result_names.file_name(
                     analysis.name, cut, ".faces-hidden.mp4" if hide else ".faces.mp4"
                 )
@@ -85,6 +85,7 @@ class VideoHandlers:
                 writing = Writing(
                     write, self._queue, self.service.visitor(request), self.service.client_gone(request, stays=False)
                 )
+                writing.key = analysis.key
                 kept = yield from self._show_progress(session, writing)
                 if writing.stopped or writing.problem or not kept:
                     raise EmorecError(writing.problem or STOPPED)

@@ -94,6 +94,8 @@ class SecurityHeaders:
         common.append((b"permissions-policy", DEVICES if kind == "page" else NO_DEVICES))
         if kind == "page":
             return common + ([] if self.framed else [(b"x-frame-options", b"SAMEORIGIN")])
+        if kind != "asset":
+            common.append((b"cache-control", b"no-store"))  # a browser would keep recordings that are deleted here
         if kind == "asset":  # a worker's script runs under its own policy
             policy = "default-src 'self' data: blob:; script-src 'self' blob: 'unsafe-eval' 'wasm-unsafe-eval'"
         elif kind == "file":

@@ -38,6 +38,7 @@ class _Session:
 
     def __init__(self):
         self.files: set[Path] = set()
+        self.downloads: dict[Path, str] = {}  # those of ``files`` that were written from features, and their keys
         self.folder: Path | None = None
         self.last_used = 0.0
 
@@ -134,9 +135,10 @@ class SessionFiles:
                 raise EmorecError(TOO_MUCH.format(gigabytes=self._max_bytes / 1e9))
 
     @contextlib.contextmanager
-    def new_download(self, session: str) -> Iterator[Path]:
+    def new_download(self, session: str, key: str | None = None) -> Iterator[Path]:
         """A new folder whose files the session gets at the end of the context; an error removes the folder.
 
+        ``key`` is that of the features that the files are written from, "" for those of several recordings.
         Raises EmorecError, without a path, if the session has too many bytes, if something cannot be written, or if the
         folder contains anything but plain files, which happens if the name of a file is a path.
         """
@@ -160,6 +162,9 @@ class SessionFiles:
             raise
         for file in written:
             self.add(session, file)
+            if key is not None:
+                with self._lock:
+                    self._session(session).downloads[file.resolve()] = key
 
     def folder(self, session: str) -> Path:
         """A session's own folder, which is removed when the session ends."""
@@ -201,12 +206,20 @@ class SessionFiles:
             own = self._sessions.get(self._owner(session), _Session())
             found = set(own.files) if file is None else own.files & {Path(file).resolve()}
             own.files -= found
+            own.downloads = {path: key for path, key in own.downloads.items() if path not in found}
             # A folder may be shared by several files.
             kept = {each.parent for each in own.files} | ({own.folder} if own.folder else set())
         for path in found:
             self._removal.remove(path)
             if path.parent not in kept and self._root in path.parent.parents:
                 self._removal.remove(path.parent)
+
+    def remove_downloads(self, session: str, key: str) -> None:
+        """Remove the files that were written from features with this key, alone or with those of other recordings."""
+        with self._lock:
+            found = [path for path, own in self._session(session).downloads.items() if own in (key, "")]
+        for path in found:
+            self.remove_files(session, path)
 
     def remove_unclaimed(self) -> None:
         """Remove uploads that no session has claimed within KEEP seconds, and what could not be removed before."""

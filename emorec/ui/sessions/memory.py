@@ -152,7 +152,8 @@ class Memory:
         return people_merging.merge(features, said, people, kept)
 
     def delete(self, session: str, recent: Recent) -> None:
-        """Delete an analysis: the files of its recording, its features, its edits, and its entry in the list.
+        """Delete an analysis: its recording, its features, what was written from them to be downloaded, its edits, and
+        its entry in the list.
 
         Files and features that another analysis of the list needs stay. Raises EmorecError if something could not be
         deleted; then the analysis stays in the list.
@@ -166,6 +167,7 @@ class Memory:
             self._files.remove_files(owner, path)
         self._recents.remove(owner, recent.id)  # before its edits, so that no new ones are kept
         if all(each.key != recent.key for each in others):
+            self._files.remove_downloads(owner, recent.key)
             with self._lock:
                 self._edits.get(owner, {}).pop(recent.key, None)
                 said = self._said.get(owner, {})
