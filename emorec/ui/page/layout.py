@@ -102,9 +102,11 @@ SCRIPT_FILES = (
     "reloaded.js",
     "focus.js",  # after the scripts that set the focus themselves
 )
-CSS = "".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
-COMMENTS = re.compile(r"^\s*//.*\n", re.MULTILINE)  # lines with a comment alone, which the browser does not need
-SCRIPTS = {name: COMMENTS.sub("", (ASSETS / name).read_text(encoding="utf-8")) for name in SCRIPT_FILES}
+# What the browser does not need: comments, in scripts those on lines of their own, and the indentation of scripts.
+SPARE_IN_CSS = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
+SPARE_IN_SCRIPTS = re.compile(r"^\s*//.*\n|^\s+", re.MULTILINE)
+CSS = "".join(SPARE_IN_CSS.sub("", (ASSETS / name).read_text(encoding="utf-8")) for name in SHEETS)
+SCRIPTS = {name: SPARE_IN_SCRIPTS.sub("", (ASSETS / name).read_text(encoding="utf-8")) for name in SCRIPT_FILES}
 
 
 def build(
