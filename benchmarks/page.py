@@ -146,7 +146,7 @@ def measure_opening(browser: Any, address: str, openings: int = 3) -> list[Measu
         page.close()
     return [
         Measure("page usable after opening", statistics.median(times), "s", most=1.5),
-        Measure("transferred to open it", statistics.median(sizes), "MB", most=1.0),
+        Measure("transferred to open it", statistics.median(sizes), "MB", most=0.75),
     ]
 
 

@@ -25,7 +25,7 @@ def test_a_row_has_the_target_and_whether_it_is_reached(limits, value, reached):
 def test_opening_is_timed_and_counts_what_is_transferred(chromium, page_server):
     usable, transferred = measure_opening(chromium, page_server, openings=1)
     assert usable.value > 0
-    assert 0.2 < transferred.value <= 1.0  # MB; this does not depend on the machine
+    assert 0.2 < transferred.value <= 0.75  # MB; this does not depend on the machine
 
 
 def test_a_redraw_is_waited_for(chromium, page_server, tmp_path):

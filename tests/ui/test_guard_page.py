@@ -4,8 +4,10 @@ import contextlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
+from emorec.ui.server import headers
 from support.pages import POLICY
 
 
@@ -38,6 +40,20 @@ def test_no_script_runs_that_is_not_part_of_the_page(opened, page_server):
     assert opened.evaluate("window.ran") is None
     assert sum(POLICY in text for text in opened.console_texts) >= 3
     assert not opened.evaluate("document.cookie")  # no cookie is for scripts
+
+
+def test_the_page_is_sent_compressed_to_those_who_can_read_that(page_server):
+    def ask(encoding: str) -> httpx.Response:
+        return httpx.get(page_server, headers={"Accept-Encoding": encoding})
+
+    plain, compressed = ask("identity"), ask("gzip")
+    assert "content-encoding" not in plain.headers and compressed.headers["content-encoding"] == "gzip"
+    assert int(compressed.headers["content-length"]) < int(plain.headers["content-length"]) / 4
+    assert "accept-encoding" in compressed.headers["vary"].lower()
+    for answer in (plain, compressed):
+        assert '<meta property="og:title"' in answer.text
+        for script in headers.INLINE_SCRIPT.findall(answer.content):  # ``content`` is not compressed any more
+            assert headers.hash_source(script) in answer.headers["content-security-policy"]
 
 
 def test_another_site_can_neither_frame_nor_read_the_page(opened, page_server):

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emorec.ui.server import social
@@ -121,18 +122,21 @@ def cookie(value: str, *, framed: bool, secure: bool) -> str:
 
 
 class PagePolicyMiddleware:
-    """Put ``social``'s tags into the HTML of the page, and add its content security policy.
+    """Put ``social``'s tags into the HTML of the page, add its content security policy, and compress it.
 
     The policy contains hashes of the inline scripts.
     """
 
     def __init__(self, app: ASGIApp, security_headers: SecurityHeaders):
         self.app, self._security_headers = app, security_headers
+        # Only the page is compressed: it holds no secret, and parts of files must be sent as they are.
+        self._compressed = GZipMiddleware(self._page, compresslevel=6)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/":
-            await self.app(scope, receive, send)
-            return
+        is_page = scope["type"] == "http" and scope["path"] == "/"
+        await (self._compressed if is_page else self.app)(scope, receive, send)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message = {}
         body = bytearray()
 
