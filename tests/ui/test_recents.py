@@ -225,6 +225,16 @@ def test_a_page_that_is_loaded_again_says_what_it_has_closed_and_opens_it_again(
     assert page.locator("#reloaded").count() == 0
 
 
+def test_a_page_that_is_left_and_come_back_to_says_what_it_has_closed(page, page_server, tmp_path):
+    analyze(page, sound(tmp_path / "left.wav", 4))
+    for come_back in (page.go_back, lambda: page.goto(page_server)):
+        page.goto("about:blank")
+        come_back()
+        assert page.wait_for_selector("#reloaded button").inner_text() == "Open left.wav again"
+        page.click("#reloaded button")
+        page.wait_for_selector("#status >> text=Opened left.wav")
+
+
 def test_a_page_that_is_loaded_again_opens_what_it_showed_and_not_what_was_analysed_last(page, tmp_path):
     analyze(page, sound(tmp_path / "one.wav", 4))
     page.set_input_files("#pick input", sound(tmp_path / "two.wav", 5))

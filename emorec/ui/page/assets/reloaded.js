@@ -1,5 +1,5 @@
-// After the page was loaded again, as Gradio does when a connection was broken, says what it had shown, with a button
-// that opens it again. What was shown is kept in the tab's own storage, and only its name.
+// After the page was loaded again, as Gradio does when a connection was broken and a browser does for "Back", says what
+// it had shown, with a button that opens it again. What was shown is kept in the tab's own storage, and only its name.
 () => {
   const KEY = "emorec-shown", WAIT = 60000; // ms
   const BEGIN = "The page was loaded again";
@@ -33,7 +33,7 @@
   };
   const tell = (before) => {
     const { kind, name, video } = before;
-    if ((!kind && !video) || find("#status [role=progressbar]")) return;
+    if ((!kind && !video) || find("#status").textContent.trim()) return; // or the page's address opens something
     const note = Object.assign(document.createElement("p"), { id: "reloaded", className: "callout" });
     note.setAttribute("role", "status");
     find("#inputs").before(note); // where it is seen without scrolling
@@ -55,13 +55,11 @@
     }).observe(document.body, { childList: true, subtree: true });
   };
 
-  const [navigation] = performance.getEntriesByType("navigation");
   let before = {};
   try {
     before = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
     sessionStorage.removeItem(KEY);
   } catch {}
-  if (navigation?.type !== "reload") return;
   const began = Date.now();
   const look = () => { // until the server has said what this browser has
     if (find("#ack [data-session]") && find("#status")) tell(before);
