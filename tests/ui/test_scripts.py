@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 
 import pytest
 
@@ -354,6 +355,19 @@ def test_analyze_waits_for_a_recording_to_be_stopped(opened):
     page.evaluate("recorder.stop()")
     page.click("#analyze")
     assert page.evaluate("clicks") == 1 and page.locator("#recorder-note").count() == 0
+
+
+def test_recordings_are_named_by_device_and_time(opened):
+    page = opened(RECORDERS, "recorder.js", before=REFUSING + "window.Plain = File;")
+    made = "name => { const file = new File(['x'], name, {type: 'video/webm'}); return [file.name, file.type]; }"
+    stamp = r"\d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d"
+    for given, named in (("sample.webm", f"Webcam {stamp}.webm"), ("audio.wav", f"Microphone {stamp}.wav")):
+        name, kind = page.evaluate(made, given)
+        assert re.fullmatch(named, name) and kind == "video/webm"
+    assert page.evaluate(made, "sample of music.wav")[0] == "sample of music.wav"
+    # A file that was chosen, of which Gradio makes another one.
+    page.evaluate("window.chosen = new Plain(['x'], 'audio.wav')")
+    assert page.evaluate("[chosen instanceof File, new File([chosen], chosen.name).name]") == [True, "audio.wav"]
 
 
 # What a proxy answers by itself, and what the program answers.

@@ -1,5 +1,5 @@
 // The recorders of the webcam and the microphone, which are Gradio's: says why a device could not be opened, of which
-// Gradio says nothing, and that a recording has to be stopped before Analyze can read it.
+// Gradio says nothing, and that a recording has to be stopped before Analyze can read it. Names recordings by the time.
 () => {
   const REFUSED =
     "The browser does not let this page use the camera or the microphone; allow it beside the address, and try again.";
@@ -52,6 +52,22 @@
       }
     };
   }
+  // All recordings of Gradio have the same name, so that nobody could tell them apart in a list.
+  const DEVICE = { "sample": "Webcam", "audio": "Microphone" };
+  const two = (number) => String(number).padStart(2, "0");
+  const named = (name) => {
+    const [, device, ending] = name.match(/^(sample|audio)(\.\w+)$/) ?? [];
+    const now = new Date();
+    const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+    const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join("."); // a colon is not for Windows
+    return device ? `${DEVICE[device]} ${day} ${time}${ending}` : name;
+  };
+  // Not a class of our own: files that are chosen have to stay instances of ``File``; Gradio makes new ones of these, too.
+  window.File = new Proxy(File, {
+    construct: (Plain, [parts, name, ...options]) =>
+      new Plain(parts, parts[0] instanceof Plain ? name : named(name), ...options),
+  });
+
   document.addEventListener("click", (event) => {
     if (!recorders.size || !event.target.closest("#analyze")) return;
     event.stopImmediatePropagation();
