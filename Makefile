@@ -16,19 +16,22 @@ JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN || echo 2); echo $$((n < 5 ? n + 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: app test lint format screenshots bench clean help
+.PHONY: app test lint style format screenshots bench clean help
 
 app: $(installed)  ## start the page on http://127.0.0.1:7860 (TORCH_INDEX=URL: install torch from that package index)
 	@exec $(python) app.py
 
-test: lint  ## check the style and run every test (JOBS=N: in N processes)
+# One of the tests checks the types: pyright needs half a minute on one core, in which the others can run.
+test: style  ## check style, format and types and run every test (JOBS=N: in N processes)
 	@$(python) tests/support/browser.py
 	$(python) -m pytest --numprocesses $(JOBS) --dist loadscope
 
-lint: $(test_installed)  ## check style, format and types
+lint: style  ## check style, format and types
+	$(python) -m pyright --pythonpath $(python)
+
+style: $(test_installed)
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m pyright --pythonpath $(python)
 
 format: $(test_installed)  ## format every file
 	$(python) -m ruff check --fix .

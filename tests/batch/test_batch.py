@@ -1,4 +1,4 @@
-"""Batches of 60 files: every item once, whatever happens to processes, and the results of a single process."""
+"""Batches of 30 files: every item once, whatever happens to processes, and the results of a single process."""
 
 import csv
 import errno
@@ -25,7 +25,7 @@ from support import batches
 from support.paths import ROOT
 from support.waiting import until
 
-FILES, BAD = 60, batches.BAD
+FILES, BAD = 30, batches.BAD
 
 # A batch in a process of its own, which prints a line for every item.
 DRIVER = """
@@ -70,7 +70,7 @@ def tree(folder):
     }
 
 
-def test_every_item_of_sixty_files_is_in_the_manifest_once(single, media):
+def test_every_item_is_in_the_manifest_once(single, media):
     out, _, result = single
     found = rows(out)
     assert (result.done, result.analyzed, len(result.failed)) == (FILES - BAD, FILES, BAD)
@@ -105,7 +105,7 @@ def test_two_workers_of_which_one_is_killed_give_the_same_features_and_files(sin
     killed = []
 
     def show(progress):
-        if progress.analyzed == 20:
+        if progress.analyzed == 10:
             pid = next(worker for worker in engine._running if worker.task is not None)._process.pid
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)

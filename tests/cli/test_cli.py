@@ -1,22 +1,22 @@
 """The command line with the bundled networks: what it writes, prints and returns."""
 
+import contextlib
 import csv
 import io
 import json
 import os
 import shutil
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from emorec import cli
 from emorec.emotions import EMOTIONS
 from emorec.models import pretrained
 from emorec.output import formats, tables
 from emorec.output.names import RECORDS
 from support.command import emorec
 from support.make_media import Audio, Video, record
-from support.paths import ROOT
 
 
 def rows_of(file):
@@ -126,14 +126,20 @@ def test_progress_shows_speed_and_time_left_on_a_terminal(recording, tmp_path):
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
-    command = [sys.executable, "-m", "emorec", "analyze", str(recording), "--no_plot", "--out", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=300)
-    os.close(theirs)
+    with ThreadPoolExecutor() as reading, open(theirs, "w") as terminal:
+        shown = reading.submit(_read_all, ours)
+        with contextlib.redirect_stderr(terminal):
+            code = cli.main(["analyze", str(recording), "--no_plot", "--out", str(tmp_path)])
+    os.close(ours)
+    assert code == 0
+    assert b"100%" in shown.result() and b"left" in shown.result() and b"s/s" in shown.result()
+
+
+def _read_all(handle):
     shown = b""
-    while chunk := _read(ours):
+    while chunk := _read(handle):
         shown += chunk
-    assert done.returncode == 0
-    assert b"100%" in shown and b"left" in shown and b"s/s" in shown
+    return shown
 
 
 def _read(handle):

@@ -9,6 +9,7 @@ import pytest
 
 from emorec import EmorecError, analyzer, cli, download
 from support import factories
+from support.command import emorec
 from support.loopback_media import serving
 from support.make_media import Audio, Video, record
 from support.paths import ROOT
@@ -19,16 +20,16 @@ def analyze(*arguments, **environment):
     return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=500)
 
 
-def test_a_link_is_analysed_and_the_result_says_where_it_is_from(tmp_path):
+def test_a_link_is_analysed_and_the_result_says_where_it_is_from(tmp_path, monkeypatch):
     whole = record(tmp_path / "whole.mp4", Video(duration=2.0), Audio(duration=2.0)).read_bytes()
     page = b"<html><head><title>A short talk</title></head><body><video src='/whole.mp4'></video></body></html>"
     with serving({"/talk": ("text/html", page), "/whole.mp4": ("video/mp4", whole)}) as server:
         link = f"{server.address}/talk"
         (tmp_path / "temporary").mkdir()
-        environment = {"EMOREC_ALLOW_HOSTS": f"localhost:{server.port}", "TMPDIR": str(tmp_path / "temporary")}
-        out = ("--out", str(tmp_path / "out"), "--format", "csv,json", "--no_plot")
-        done = analyze(link, *out, **environment)
-    assert done.returncode == 0, done.stderr
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+        out = ("--out", tmp_path / "out", "--format", "csv,json", "--no_plot")
+        code, _, errors = emorec("analyze", link, *out, EMOREC_ALLOW_HOSTS=f"localhost:{server.port}")
+    assert code == 0, errors
     assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["A short talk.csv", "A short talk.json"]
     media = json.loads((tmp_path / "out" / "A short talk.json").read_text())["media"]
     assert media["title"] == "A short talk" and media["source"] == link

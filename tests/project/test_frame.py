@@ -20,6 +20,7 @@ from support.paths import ROOT
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z,]+\])?==(?P<version>[0-9][A-Za-z0-9.]*)")
 TARGETS = ["app", "test", "lint", "format", "bench", "screenshots", "clean", "help"]
 REQUIREMENTS = ["requirements.txt", "tests/requirements.txt"]
+STYLE = ["-m ruff check .", "-m ruff format --check ."]
 TEACHERS = "train/requirements.txt"  # of these only files are looked at: they cannot be imported
 
 # Stands for any Python: makes environments out of itself and notes what it is asked to do.
@@ -234,10 +235,14 @@ def test_make_installs_again_when_the_requirements_or_the_environment_change(mak
 def test_make_test_checks_style_browser_and_tests_in_this_order(make, jobs):
     assert make(jobs, "test").returncode == 0
     jobs_of_make = min(os.sysconf("SC_NPROCESSORS_ONLN") + 1, 6)
-    checks = ["-m ruff check .", "-m ruff format --check .", "-m pyright --pythonpath .venv/bin/python"]
-    steps = [*checks, "tests/support/browser.py", f"-m pytest --numprocesses {jobs_of_make} --dist loadscope"]
+    steps = [*STYLE, "tests/support/browser.py", f"-m pytest --numprocesses {jobs_of_make} --dist loadscope"]
     installed = ["install requirements.txt", "install tests/requirements.txt", f"install {TEACHERS}"]
     assert make.log() == [*installed, *steps]
+
+
+def test_make_lint_checks_style_and_then_types(make):
+    assert make("lint").returncode == 0
+    assert make.log()[-3:] == [*STYLE, "-m pyright --pythonpath .venv/bin/python"]
 
 
 def test_make_says_that_python_is_too_old_or_missing(make):

@@ -29,15 +29,24 @@ def imported_by(module, path, modules):
     """
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     names = set()
-    for node in nodes(Path(path).read_text()):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, package)
-            names |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in modules else base for alias in node.names}
-        elif isinstance(node, ast.Call) and _name_of_call(node) in {"import_module", "__import__"}:
-            names |= {argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)}
+    for level, base, taken in _imports(Path(path).read_text()):
+        base = _absolute(level, base, package)
+        names |= {f"{base}.{name}" if f"{base}.{name}" in modules else base for name in taken} if taken else {base}
     return names
+
+
+@functools.cache
+def _imports(text):
+    """(level, module, names that are taken out of it) of each import of a file; several tests look at every file."""
+    found = set()
+    for node in nodes(text):
+        if isinstance(node, ast.Import):
+            found |= {(0, alias.name, ()) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.level, node.module, tuple(alias.name for alias in node.names)))
+        elif isinstance(node, ast.Call) and _name_of_call(node) in {"import_module", "__import__"}:
+            found |= {(0, argument.value, ()) for argument in node.args[:1] if isinstance(argument, ast.Constant)}
+    return found
 
 
 @functools.lru_cache(maxsize=1)
@@ -46,11 +55,11 @@ def nodes(text):
     return list(ast.walk(ast.parse(text)))
 
 
-def _absolute(node, package):
-    if not node.level:
-        return node.module
-    base = package.split(".")[: len(package.split(".")) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
+def _absolute(level, module, package):
+    if not level:
+        return module
+    base = package.split(".")[: len(package.split(".")) - level + 1]
+    return ".".join([*base, *([module] if module else [])])
 
 
 def _name_of_call(node):

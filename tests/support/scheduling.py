@@ -10,6 +10,7 @@ from support.paths import ROOT
 
 # Folders whose files take long, the longest first.
 SLOW = (
+    "tests/project/test_types",
     "tests/train/",
     "tests/project/",
     "tests/ui/",

@@ -1,9 +1,5 @@
-"""Training on shards: written and read again, divided between processes and workers, and what is refused."""
+"""Training on shards: written and read again, divided between workers, and what is refused."""
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -13,7 +9,6 @@ import pytest
 from emorec.errors import EmorecError
 from emorec.models import checkpoint as checkpoints
 from support import make_corpus, training_shards
-from support.paths import ROOT
 from support.training_shards import TRAIN_ITEMS, VALID_ITEMS, face_only, given
 from train import run, shards
 from train.data import shard_files, shard_sets, shard_stream
@@ -131,73 +126,6 @@ def test_voices_are_trained_from_shards(tmp_path):
     assert [shard.items for shard in found.shards] == [4, 4, 4]
     run.main(given(tmp_path / "out", tmp_path / "runs", "voice", "*"))
     assert checkpoints.load(tmp_path / "runs" / "checkpoint").voice.config.heads["emotions"] == ("happy", "sad")
-
-
-# Trains in two processes, once for each of the runs, with the variables that torchrun gives to what it starts; they are
-# copies of this process, so that torch is loaded once. Each writes which items it trained on, and the weights that it
-# has at the end.
-PARALLEL = """
-import hashlib, json, os, sys
-sys.path[:0] = [{root!r}, {tests!r}]
-from dataclasses import replace
-import numpy as np
-import torch._dynamo  # which every optimizer imports
-from support import parallel_runs
-from train import loop
-from train.finetune import common, face
-loop.has_fast_bfloat16 = lambda device: False
-face.NET = replace(face.NET, widths=(8, 16, 24))
-seen, rows, make_batch, fit, balanced = [], [], face.make_batch, loop.fit, face.balanced_loss
-def noted(windows):
-    seen.append([hashlib.sha256(crops.tobytes()).hexdigest() for crops, _ in windows])
-    return make_batch(windows)
-def counted(shares):
-    loss_of = balanced(shares)
-    return lambda net, batch: (rows.append(len(batch[0])), loss_of(net, batch))[1]
-def kept(*arguments, **options):
-    net = fit(*arguments, **options)
-    with open(os.environ["NOTES"] + os.environ["RANK"] + ".json", "w") as file:
-        weights = {{name: value.double().sum().item() for name, value in net.state_dict().items()}}
-        json.dump(dict(seen=seen, rows=rows, weights=weights), file)
-    return net
-face.make_batch, loop.fit, face.balanced_loss = noted, kept, counted
-for notes, arguments in {runs!r}:
-    os.environ["NOTES"] = notes
-    parallel_runs.train(2, arguments)
-    print("----", flush=True)
-"""
-
-
-def test_two_processes_read_each_item_once_an_epoch_and_end_with_the_same_weights(written, tmp_path):
-    counts = (4, 3)  # shards
-    runs = [
-        (f"{tmp_path}/{count}-", given(written, tmp_path / f"runs-{count}", train=f"{{0000..000{count - 1}}}"))
-        for count in counts
-    ]
-    text = PARALLEL.format(root=str(ROOT), tests=str(ROOT / "tests"), runs=runs)
-    (tmp_path / "parallel.py").write_text(text)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.run(
-        [sys.executable, str(tmp_path / "parallel.py")], env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert process.returncode == 0, process.stderr[-2000:]
-    printed = process.stdout.split("----")
-    assert [text.count("wrote") for text in printed] == [1, 1, 0]
-    for count, text in zip(counts, printed, strict=False):
-        one, two = (json.loads((tmp_path / f"{count}-{rank}.json").read_text()) for rank in range(2))
-        assert one["weights"] == two["weights"]
-        assert one["rows"] == two["rows"] == [4] * 4  # what each has read it trains on
-        steps = len(one["seen"]) // 2
-        assert len(one["seen"]) == len(two["seen"]) == 2 * steps and steps == 2
-        for epoch in range(2):
-            part = slice(epoch * steps, (epoch + 1) * steps)
-            mine, others = ([item for batch in rank["seen"][part] for item in batch] for rank in (one, two))
-            assert len(mine) == len(others) == 8
-            if count == 4:
-                assert len({*mine}) == len({*others}) == 8 and not {*mine} & {*others}
-            else:  # one of them has a shard less, and reads it twice
-                assert len({*mine} | {*others}) == 12 and sorted([len({*mine}), len({*others})]) == [4, 8]
-                assert "not divided evenly" in text
 
 
 @pytest.mark.parametrize(

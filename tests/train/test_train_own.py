@@ -5,8 +5,6 @@ import errno
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +21,6 @@ from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
 from emorec.voice import features as voices
 from support import make_corpus
-from support.paths import ROOT
 from support.refusals import refusal
 from train import loop, run
 from train.data import datasets, ingest
@@ -360,44 +357,3 @@ def test_training_sees_the_very_crops_that_inference_encodes(tmp_path, monkeypat
     middle = slice(around, len(seen.arrays["voice_time"]) - around)
     # Within the precision of bfloat16, in which inference multiplies if the processor supports it.
     assert own[middle] == pytest.approx(seen.arrays["voice_embedding"][middle].astype(np.float32), abs=0.05, rel=0.01)
-
-
-# Trains in one process, then in two, which have the variables that torchrun gives to what it starts. All are copies of
-# this process, so that torch is loaded once.
-PARALLEL = """
-import sys
-sys.path[:0] = [{root!r}, {tests!r}]
-from dataclasses import replace
-import torch._dynamo  # which every optimizer imports
-from emorec.face import detection
-from support import make_corpus, parallel_runs
-from train import loop
-from train.finetune import face
-loop.has_fast_bfloat16 = lambda device: False  # in bfloat16 sums depend on how they are divided
-detection.detector = lambda file: make_corpus.MiddleFace()
-face.NET = replace(face.NET, widths=(8, 16, 24), dropout=0.0)
-for processes, arguments in {runs!r}:
-    parallel_runs.train(processes, arguments)
-    print("----", flush=True)
-"""
-
-
-def test_two_processes_reach_what_one_does(corpus, tmp_path):
-    given = ["--task", "face", "--dataset", "folder", "--train_dir", str(corpus / "pictures"), "--epochs", "3"]
-    given += ["--batch_size", "8", "--device", "cpu", "--from_scratch", "--out"]
-    runs = [(processes, [*given, str(tmp_path / str(processes))]) for processes in (1, 2)]
-    script = tmp_path / "parallel.py"
-    script.write_text(PARALLEL.format(root=str(ROOT), tests=str(ROOT / "tests"), runs=runs))
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.run(
-        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert process.returncode == 0, process.stderr[-2000:]
-    # Of two processes, one speaks, and writes.
-    assert [printed.count("wrote") for printed in process.stdout.split("----")] == [1, 1, 0]
-    one, two = (read_log(tmp_path / str(processes) / "face") for processes in (1, 2))
-    assert [row["loss"] for row in one] == pytest.approx([row["loss"] for row in two], abs=2e-3)
-    assert [row["accuracy"] for row in one] == [row["accuracy"] for row in two]
-    nets = [checkpoints.load(tmp_path / str(processes) / "checkpoint").face.state_dict() for processes in (1, 2)]
-    for name, value in nets[0].items():
-        assert nets[1][name].numpy() == pytest.approx(value.numpy(), abs=0.02), name

@@ -3,7 +3,6 @@
 import errno
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from emorec.errors import EmorecError
 from emorec.extraction import pipeline
 from emorec.media import sandbox
 from support.make_media import Audio, Video, record
-from support.paths import ROOT
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_read_to_its_end_or_told_of(recording, analyzer, tmp_path):
@@ -118,17 +116,14 @@ def test_a_full_or_failing_disk_is_one_sentence_and_keeps_what_was_stored(
 
 def test_a_disk_that_is_really_full_is_one_sentence(recording, analyzer, tmp_path):
     """A limit of the kernel on the size of files stands for a full disk."""
-    code = (
-        "import resource, signal, sys\nsys.path.insert(0, 'tests')\n"
-        "from pathlib import Path\nfrom support import factories\n"
-        "from emorec.analyzer import Analyzer\nfrom emorec.errors import EmorecError\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try:\n    list(Analyzer(factories.checkpoint(), None).extract(sys.argv[1], cache=Path(sys.argv[2])))\n"
-        "except EmorecError as error:\n    print(error)\n"
-    )
-    command = [sys.executable, "-c", code, str(recording), str(tmp_path / "cache")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert "cannot be stored" in done.stdout and "File too large" in done.stdout, done.stderr
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        with pytest.raises(EmorecError, match="cannot be stored .*File too large"):
+            list(analyzer.extract(recording, cache=tmp_path / "cache"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path for path in (tmp_path / "cache").rglob("*") if path.suffix == ".partial"] == []
 
 
