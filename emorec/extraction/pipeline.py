@@ -29,7 +29,7 @@ from emorec.extraction.features import Features, JoinedArrays
 from emorec.extraction.lead_in import LeadIn
 from emorec.extraction.options import Settings
 from emorec.extraction.sources import Source
-from emorec.extraction.storing import Store, key_of
+from emorec.extraction.storing import Store, Unchanged, key_of
 from emorec.extraction.voices import voice_segments
 from emorec.face import detection
 from emorec.face.detection import Detector
@@ -42,6 +42,7 @@ from emorec.settings import cache_folder
 __all__ = ["Settings", "encode_faces", "extract", "face_segments", "forget", "forget_key", "voice_segments"]
 
 NO_PICTURE = "The picture is in a format that cannot be decoded, so there is nothing about faces."
+CHANGED = "The file was changed while it was analysed, so the result may be wrong; analyse it again."
 NO_SOUND = "The sound is in a format that cannot be decoded, so there is nothing about voices."
 
 
@@ -62,10 +63,11 @@ def extract(
     settings = settings or Settings()
     options.check(settings)
     source = sources.as_source(media)
+    unchanged = Unchanged(source)
     info = source.probe(settings.selection)
     options.check_within(settings, source.name, info.duration)
     key = key_of(source, model, detector, settings)
-    store = Store(cache_folder() if cache is None else Path(cache), key) if key else None
+    store = Store(cache_folder() if cache is None else Path(cache), key, unchanged) if key else None
     joined = JoinedArrays(empty_segment(model, settings))
     head, segments = (store and store.folder.read()) or (new_head(source, info, settings, detector, model), [])
 
@@ -95,6 +97,8 @@ def extract(
             yield grown()
     if streams and not segments and not settings.start:
         raise EmorecError(f"Nothing in {source.name} could be decoded; the file seems to be damaged.")
+    if not unchanged:
+        notes.append(CHANGED)
     complete(head, segments, info, settings, bool(streams), notes)
     if store:
         store.write_head(head)

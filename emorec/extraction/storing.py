@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, fields
@@ -14,11 +15,11 @@ from emorec.errors import EmorecError
 from emorec.extraction import segments as cuts
 from emorec.extraction import sources
 from emorec.extraction.assembly import Segment, empty_segment, features_of
-from emorec.extraction.cache import CacheLimit
+from emorec.extraction.cache import CacheLimit, forget
 from emorec.extraction.feature_folder import FORMAT_VERSION, Folder, Head
 from emorec.extraction.features import Features, JoinedArrays
 from emorec.extraction.options import Settings
-from emorec.extraction.sources import Source
+from emorec.extraction.sources import FileSource, Source
 from emorec.face.detection import Detector
 from emorec.media.streams import MediaInfo
 from emorec.models import identity, speaker
@@ -44,23 +45,58 @@ def key_of(media: str | Path | Source, model: Checkpoint, detector: Detector, se
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-class Store:
-    """The folder that a recording's features are stored in, below the cache folder. Raises EmorecError."""
+class Unchanged:
+    """Whether a recording still is what it was when this was made, which has to be before its ``digest`` is taken.
 
-    def __init__(self, cache: Path, key: str):
-        self._cache = cache
+    A file may be replaced, or still be copied or recorded, while it is read.
+    """
+
+    def __init__(self, source: Source):
+        self._path = source.path if isinstance(source, FileSource) else None
+        self._state = self._now()
+
+    def __bool__(self) -> bool:
+        now = self._now()
+        return now is None or now == self._state  # a file that was removed is read to its end
+
+    def _now(self) -> tuple[int, int] | None:
+        """Its size and the time of its last change, None for a file that is not there and for what is no file."""
+        with contextlib.suppress(OSError):
+            if self._path is not None:
+                status = os.stat(self._path)
+                return status.st_size, status.st_mtime_ns
+        return None
+
+
+class Store:
+    """The folder that a recording's features are stored in, below the cache folder. Raises EmorecError.
+
+    Nothing is stored of a recording that is not ``unchanged``, because the key names another content.
+    """
+
+    def __init__(self, cache: Path, key: str, unchanged: Unchanged | None = None):
+        self._cache, self._key, self._unchanged = cache, key, unchanged
         self.folder = Folder(cache / key)
         self.limit = CacheLimit(cache, self.folder.path)
 
     def append(self, head: Head, segment: Segment) -> None:
         """Store one more segment, and the head that counts it."""
         with self._errors():
-            self.limit.add(self.folder.append(head, segment))
+            if self._is_kept():
+                self.limit.add(self.folder.append(head, segment))
 
     def write_head(self, head: Head) -> None:
         """Store the head alone."""
         with self._errors():
-            self.folder.write_head(head)
+            if self._is_kept():
+                self.folder.write_head(head)
+
+    def _is_kept(self) -> bool:
+        """Whether the features may be stored; if not, those that are stored are removed."""
+        if self._unchanged is None or self._unchanged:
+            return True
+        forget(self._key, self._cache)
+        return False
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

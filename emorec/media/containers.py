@@ -83,7 +83,7 @@ RECORDINGS = (
     b"\x06\x0e\x2b\x34",
 )
 
-ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp", b"sidx", b"moof")
 RIFF_KINDS = (b"AVI ", b"WAVE", b"WEBP")
 ENCRYPTED_TAGS = ("encv", "enca", "drmi", "drms")  # codecs of ISO files that hide another one behind a key
 
@@ -135,7 +135,10 @@ def is_encrypted(stream) -> bool:
     common encryption is noted with each packet instead."""
     if "enc_key_id" in stream.metadata:
         return True
-    return stream.codec_context is not None and stream.codec_context.codec_tag in ENCRYPTED_TAGS
+    try:
+        return stream.codec_context is not None and stream.codec_context.codec_tag in ENCRYPTED_TAGS
+    except UnicodeDecodeError:  # the tag of aac in an avi file, for one, is a number and no ASCII
+        return False
 
 
 def picture_kind(path: Path) -> str | None:

@@ -16,7 +16,7 @@ def duration_from_header(reader: Packets) -> float | None:
     """The duration that the container states (s), None if it states none or is not reliable."""
     duration = reader.container.duration
     trusted = reader.format not in containers.WITHOUT_DURATION and reader.broken_from == math.inf
-    if trusted and duration and not is_ambiguous(reader.format, reader.zero):
+    if trusted and duration and duration > 0 and not is_ambiguous(reader.format, reader.zero):
         return duration / av.time_base
     return None
 

@@ -38,12 +38,17 @@ def read(path, max_pixels, max_side):
                     )
                 if max(width, height) > max_side:
                     picture.draft(None, (max_side, max_side))  # a JPEG can be decoded at half its size at once
-                upright = _eight_bits(ImageOps.exif_transpose(picture)).convert("RGB")
+                ImageOps.exif_transpose(picture, in_place=True)  # a copy would take another 400 MB of the largest
+                upright = _eight_bits(picture).convert("RGB")
                 upright.thumbnail((max_side, max_side))
                 return np.asarray(upright)
     except EmorecError:  # a ValueError, but already the sentence for the user
         raise
-    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:  # Pillow's own limit, which it applies before the size is known here
+        raise EmorecError(
+            f"{name} has more than {max_pixels / 1e6:.0f} million pixels; give a smaller picture."
+        ) from None
+    except (OSError, ValueError, SyntaxError, MemoryError):
         if containers.picture_kind(path) in ("HEIC", "HEIF"):
             raise EmorecError(
                 f"{name} is a HEIC picture, which cannot be read here; save it as JPEG or PNG and give that."

@@ -36,6 +36,9 @@ NO_SPEAKER, ALL_DIRECTIONS = "NONE", "AMBI0"  # FFmpeg's names of channels that 
 # PyAV reads beyond the planes of a frame that has more, which ends the process.
 MAX_PLANES = 7
 
+# Full scale is 1. What is larger is no sound, and the filter of the resampler would spread it over its neighbours.
+MAX_SAMPLE = 1e6
+
 
 def out_of_phase(pieces: list[tuple[float, int, np.ndarray]], begin: float, end: float) -> bool:
     """Whether the two channels of the sound between two times (s) cancel each other in their mean.
@@ -81,8 +84,17 @@ class Mixer:
     def samples(self, frame: av.AudioFrame) -> np.ndarray | None:
         """Samples ``(1, N)``, for "split" ``(2, N)``, for "mix" either; None if it cannot be decoded.
 
-        "left" and "right" of sound with one channel are that channel.
+        "left" and "right" of sound with one channel are that channel. NaN, infinities and what is larger than
+        MAX_SAMPLE become silence.
         """
+        found = self._mixed(frame)
+        if found is None:
+            return None
+        valid = np.abs(found) <= MAX_SAMPLE  # false for NaN
+        return found if valid.all() else np.where(valid, found, np.float32(0))
+
+    def _mixed(self, frame: av.AudioFrame) -> np.ndarray | None:
+        """As ``samples``, whatever they are."""
         if not frame.samples or not frame.sample_rate:
             return None
         count = frame.layout.nb_channels

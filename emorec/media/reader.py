@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 import av
 
+from emorec.media import packets
 from emorec.media.clock import LOOK_AHEAD
 from emorec.media.holes import SHORTEST, TOGETHER, Holes
-from emorec.media.integrity import AV_ERRORS, JUMP
+from emorec.media.integrity import AV_ERRORS, JUMP, NOTHING
 from emorec.media.packets import DEFAULT_RATE, Packets
 from emorec.media.selection import EVERYTHING, Selection
 
@@ -61,6 +62,21 @@ class Reader(Packets):
     def _has_single_reference(self, video) -> bool:
         first = next((packet for packet in self._peeked if packet.stream_index == video.index), None)
         return first is not None and SINGLE_REFERENCE.search(bytes(first)) is not None
+
+    @property
+    def too_large(self) -> str | None:
+        """The size of pictures that have more than ``packets.MAX_PIXELS``, so that none is decoded; else None."""
+        video = self.streams["video"]
+        if video is None or video.width * video.height <= packets.MAX_PIXELS:
+            return None
+        return f"{video.width} x {video.height}"
+
+    def damage(self, kind: str) -> str | None:
+        """The damage of a stream up to the current position, or that its pictures are too large; None if neither."""
+        damage = super().damage(kind)
+        if damage is None or kind != "video" or self._position > 0 or self.too_large is None:
+            return damage
+        return f"The video has too many pixels ({self.too_large}); {NOTHING}"
 
     def decode(self, kind: str, wanted: Sampler | None) -> Iterator[tuple[float, Any]]:
         """Yield every frame of a stream with its time (s); frames that no other references are skipped unless

@@ -94,6 +94,8 @@ def probe(path: str | Path, selection: Selection = EVERYTHING) -> MediaInfo:
             raise EmorecError(f"{path.name} holds neither video nor audio that can be decoded.")
         firsts = reader.first_frames()
         if streams and not firsts:
+            if reader.too_large:
+                raise EmorecError(f"{path.name} has too many pixels ({reader.too_large}); scale it down first.")
             raise EmorecError(f"{path.name} is too damaged: neither a picture nor a sound in it can be decoded.")
         video, sound = reader.streams["video"], reader.streams["audio"]
         width = height = rate = None

@@ -114,6 +114,37 @@ def test_what_another_run_removes_while_it_is_written_is_only_not_stored(sound, 
     assert last(pipeline.extract(sound, model, OneFace(), cache=tmp_path / "cache")).complete
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_is_read_of_a_file_that_is_replaced_meanwhile_is_not_stored(stopped, sound, model, tmp_path):
+    """Else the first recording would have the timeline of the second one ever after."""
+    path, where = tmp_path / "a.wav", {"cache": tmp_path / "cache"}
+    shutil.copy(sound, path)
+    growing = pipeline.extract(path, model, OneFace(), **where)
+    assert next(growing).notes == ()
+    other = record(tmp_path / "other.wav", audio=Audio(duration=2 * LONG, tones=((30.0, 35.0),), codec="pcm_s16le"))
+    shutil.copy(other, path)
+    if stopped:
+        next(growing)
+        growing.close()
+    else:
+        assert pipeline.CHANGED in last(growing).notes
+    assert [*where["cache"].glob("[0-9a-f]*")] == []
+    shutil.copy(sound, path)
+    again, apart = (last(pipeline.extract(path, model, OneFace(), cache=tmp_path / name)) for name in ("cache", "new"))
+    assert again.until == apart.until and again.notes == ()
+    assert all(np.array_equal(again.arrays[name], apart.arrays[name]) for name in apart.arrays)
+
+
+def test_a_file_that_is_removed_meanwhile_is_no_other(sound, model, tmp_path):
+    path = tmp_path / "a.wav"
+    shutil.copy(sound, path)
+    growing = pipeline.extract(path, model, OneFace(), cache=tmp_path / "cache")
+    next(growing)
+    path.unlink()
+    assert pipeline.CHANGED not in last(growing).notes
+    assert len(list(pipeline.extract(sound, model, OneFace(), cache=tmp_path / "cache"))) == 1
+
+
 def another(folder, size):
     """A recording that was stored long ago."""
     path = folder / "old"

@@ -178,6 +178,18 @@ def test_of_ambisonic_sound_the_channel_of_all_directions_is_the_mix():
     assert np.array_equal(mixdown.Mixer().samples(frame), sides[:1])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+def test_what_is_no_sound_is_silence_and_spoils_nothing_beside_it(value, tmp_path):
+    path = record(tmp_path / "a.wav", None, Audio("pcm_f32le", tones=((0.0, 4.0),)))
+    whole, content = sound(path), path.read_bytes()
+    begin = content.index(b"data") + 8
+    samples = np.frombuffer(content[begin:], np.float32).copy()
+    samples[24_000::48_000] = value
+    path.write_bytes(content[:begin] + samples.tobytes())
+    wrong = np.abs(sound(path) - whole)
+    assert wrong.max() < 0.5 and np.count_nonzero(wrong > 0.01) < 4 * 20
+
+
 def test_a_centre_is_mixed_in(tmp_path):
     voice, silent = speech(4.0), np.zeros(4 * RATE, np.float32)
     path = record_tracks(tmp_path / "centre.wav", [[silent, silent, voice, silent, silent, silent]])

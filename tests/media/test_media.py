@@ -714,7 +714,14 @@ def test_a_giant_picture_is_not_decoded(talking, monkeypatch):
     monkeypatch.setattr(packets, "MAX_PIXELS", 192 * 128 - 1)
     complaints = []
     assert pictures(talking, damages=complaints) == []
-    assert complaints == ["The video is damaged or cut off at its beginning; nothing of it could be read."]
+    assert complaints == ["The video has too many pixels (192 x 128); nothing of it could be read."]
+
+
+def test_a_video_of_nothing_but_giant_pictures_is_refused_for_that(tmp_path, monkeypatch):
+    path = record(tmp_path / "a.mp4", Video(duration=1.0))
+    monkeypatch.setattr(packets, "MAX_PIXELS", 192 * 128 - 1)
+    with pytest.raises(EmorecError, match=r"^a\.mp4 has too many pixels \(192 x 128\); scale it down first\.$"):
+        media.probe(path)
 
 
 def test_what_is_broken_in_the_last_picture_is_said(tmp_path, monkeypatch):

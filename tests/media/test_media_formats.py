@@ -150,6 +150,30 @@ def test_an_encrypted_recording_is_called_encrypted(tmp_path):
                 door(name)
 
 
+def test_aac_in_an_avi_file_is_heard(tmp_path):
+    """There a codec is known by a number, which for aac is no ASCII text."""
+    path = record(tmp_path / "a.avi", Video(), Audio(tones=((2.0, 2.5),)))
+    info = streams.probe(path)
+    assert (info.video_codec, info.audio_codec) == ("h264", "aac")
+    complaints = []
+    seen = list(undamaged(streams.frames(path), complaints))
+    assert [frame.time for frame in seen] == pytest.approx([read_time(frame.image) for frame in seen], abs=0.1)
+    sound = np.concatenate([block.samples for block in undamaged(streams.audio(path), complaints)])
+    loud = np.flatnonzero(np.abs(sound) > 0.1) / 16_000
+    assert (loud[0], loud[-1]) == pytest.approx((2.0, 2.5), abs=0.05) and complaints == [] and len(seen) >= 20
+
+
+def test_a_part_of_a_stream_without_its_description_is_said_to_lack_it(tmp_path):
+    """What a player of DASH or HLS stores of a stream: pieces whose codec only another file tells."""
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    whole = record(tmp_path / "a.mp4", Video(), Audio(), options=options).read_bytes()
+    path = tmp_path / "piece.mp4"
+    for start in (b"", struct.pack(">I4s4sI", 16, b"styp", b"msdh", 0)):
+        path.write_bytes(start + whole[whole.index(b"moof") - 4 :])
+        with pytest.raises(EmorecError, match="the part that describes the recording is missing or broken"):
+            streams.probe(path)
+
+
 def test_that_a_stream_is_encrypted_is_said(tmp_path, monkeypatch):
     path = record(tmp_path / "a.webm", Video("libvpx"), Audio("libopus"))
     monkeypatch.setattr(containers, "is_encrypted", lambda stream: stream.type == "video")
@@ -187,6 +211,12 @@ def test_a_matroska_that_begins_late_is_as_long_as_what_it_holds(start, meaning,
         state_length(path, 4.0)
     assert sandbox.probe(path).duration == pytest.approx(4.0, abs=0.1)
     assert complaints_of(path) == []
+
+
+def test_a_negative_length_is_not_believed(tmp_path):
+    path = record(tmp_path / "a.mkv", Video(), Audio())
+    state_length(path, -5.0)
+    assert streams.probe(path).duration == pytest.approx(4.0, abs=0.1)
 
 
 def test_a_matroska_that_begins_late_and_is_cut_off_is_said_to_be(tmp_path):

@@ -164,6 +164,19 @@ def test_a_picture_without_a_face_says_so_before_the_picture(chromium, page_serv
         assert note.bounding_box()["y"] < page.locator("#faces img").bounding_box()["y"]
 
 
+def test_a_drawing_is_said_to_be_no_picture_however_large_it_is(chromium, page_server, tmp_path):
+    """Gradio's client sends the content of a drawing with every event; the server takes less."""
+    for name, comment in (("small.svg", ""), ("large.svg", "<!--" + 100_000 * "x" + "-->")):
+        drawing = tmp_path / name
+        drawing.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{comment}</svg>')
+        with visiting(chromium, page_server) as page:
+            page.get_by_role("tab", name="Picture").click()
+            page.wait_for_selector("#recording", state="hidden")
+            page.set_input_files("#picture input[type=file]", drawing)
+            note = page.wait_for_selector("#faces [role=alert]", timeout=30_000)
+            assert note.inner_text().startswith(f"{name} is not a picture that can be read; give a whole JPEG")
+
+
 def test_what_is_unsure_is_said(tmp_path):
     probabilities = np.full(7, 0.6001 / 6)
     probabilities[0] = 0.3999

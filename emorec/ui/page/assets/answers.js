@@ -15,6 +15,9 @@
 //
 // Each event names the page that it is from, so that the server can refuse what a page sends that was loaded before the
 // server was started again.
+//
+// Beside the path of an uploaded SVG file Gradio's client sends the whole file as its address. The server refuses such
+// addresses, and what they make larger than an event may be; so they are left out, and the file is read by its path.
 (edits = [], downloads = []) => {
   const plain = window.fetch, JOIN = "/queue/join", DATA = "/queue/data", AT_MOST = 1000; // ms
   const KEPT = 8000; // characters of an edit
@@ -40,6 +43,9 @@
       return {};
     }
   };
+
+  const withoutContents = (body) => (body.includes('"data:') ? JSON.stringify(JSON.parse(body), (name, value) => (
+    name === "url" && `${value}`.startsWith("data:") ? undefined : value)) : body);
 
   const answered = (event) => {
     waiting.get(event)?.();
@@ -111,7 +117,7 @@
   const joining = async (resource, given) => {
     const headers = new Headers(given.headers), app = window.gradio_config?.app_id;
     if (app !== undefined) headers.set("x-emorec-page", BigInt(app));
-    const options = { ...given, headers };
+    const options = { ...given, headers, body: withoutContents(given.body) };
     const number = parsed(options.body).fn_index, done = await turn(number);
     // An edit is sent also if the page is closed in this moment; the browser allows this for 64 kB in all.
     const keepalive = edits.includes(number) && options.body.length < KEPT;
