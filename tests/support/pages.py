@@ -13,15 +13,19 @@ GROUND = "#timeline svg.marks .role-frame.root path.background"
 POLICY = "Content Security Policy"  # is in each of the browser's messages about what it refuses
 GRAVE = ("serious", "critical")  # of the impacts that axe-core names
 MEDIA = "document.querySelector('#player :is(video, audio)')"
-_shared: dict[Browser, BrowserContext] = {}
-_in_use: set[Browser] = set()
+_unused: dict[tuple[Browser, str], list[BrowserContext]] = {}  # by browser and settings
 
 
 @contextlib.contextmanager
-def visiting(chromium, address, **settings):
+def visiting(chromium, address, viewport=None, color_scheme=None, **settings):
     """The page as a new visitor sees it. Fails at the end if the page sent a request to another machine."""
     with browsing(chromium, **settings) as context:
         opened, requested, errors = context.new_page(), set(), []
+        # Of the page and not of the context, so that visits in several sizes and colours share one.
+        if viewport:
+            opened.set_viewport_size(viewport)
+        if color_scheme:
+            opened.emulate_media(color_scheme=color_scheme)
         opened.on("request", lambda request: requested.add(urlparse(request.url)))
         opened.on("pageerror", lambda error: errors.append(str(error)))
         opened.on("console", lambda message: errors.append(message.text) if POLICY in message.text else None)
@@ -34,31 +38,23 @@ def visiting(chromium, address, **settings):
 
 @contextlib.contextmanager
 def browsing(chromium, **settings):
-    """A browser context without cookies and without stored data, closed at the end with its pages.
+    """A browser context without cookies and without stored data; its pages are closed at the end.
 
-    Visits without settings share one context if no other visit uses it: with the page's scripts in its cache, Chromium
-    opens the page in half the time.
+    A later visit with the same settings uses it again: with the page's scripts in its cache, Chromium opens the page in
+    less time. Visits at the same time have one each.
     """
-    if settings or chromium in _in_use:
-        with contextlib.closing(chromium.new_context(accept_downloads=True, **settings)) as context:
-            context.set_default_timeout(PATIENCE)
-            yield context
-            for page in context.pages:  # a page that is closed with its context cannot say that it is
-                page.close()
-        return
-    _in_use.add(chromium)
+    unused = _unused.setdefault((chromium, repr(sorted(settings.items()))), [])
+    context = unused.pop() if unused else chromium.new_context(accept_downloads=True, **settings)
+    context.set_default_timeout(PATIENCE)
     try:
-        if chromium not in _shared:
-            _shared[chromium] = chromium.new_context(accept_downloads=True)
-            _shared[chromium].set_default_timeout(PATIENCE)
-        yield _shared[chromium]
+        yield context
     finally:
-        for page in _shared[chromium].pages:  # also after a failure: its job would run beside the next tests
+        for page in context.pages:  # also after a failure: its job would run beside the next tests
             with contextlib.suppress(Error):
                 page.evaluate("localStorage.clear(), sessionStorage.clear()")
             page.close()
-        _shared[chromium].clear_cookies()
-        _in_use.discard(chromium)
+        context.clear_cookies()
+        unused.append(context)
 
 
 def upload(page, path):

@@ -162,22 +162,9 @@ def test_nothing_is_in_the_console_but_what_gradio_writes(visit):
     assert set(visit[1]) <= GRADIO_MESSAGES
 
 
-def test_a_button_that_is_disabled_or_hidden_after_a_key_does_not_lose_the_focus(chromium, page_server, two):
-    with visiting(chromium, page_server) as page:
-        upload(page, two)
-        page.focus("#analyze")
-        page.keyboard.press("Enter")
-        finished(page)
-        page.wait_for_function("document.activeElement.id === 'analyze'")
-        page.get_by_role("button", name="Delete my recordings").focus()
-        page.keyboard.press("Enter")
-        # Not the button that confirms: a key that is held down would press it.
-        page.wait_for_function("document.activeElement.id === 'erasing'")
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent.trim()") == "Delete recordings and results for good"
-
-
-def test_a_screen_reader_reads_the_end_of_an_analysis_and_not_every_value_on_the_way(chromium, page_server, two):
+def test_a_key_that_disables_or_hides_its_button_does_not_lose_the_focus_and_a_screen_reader_reads_the_end(
+    chromium, page_server, two
+):
     with visiting(chromium, page_server) as page:
         upload(page, two)
         page.evaluate("""() => {
@@ -189,8 +176,10 @@ def test_a_screen_reader_reads_the_end_of_an_analysis_and_not_every_value_on_the
             }
           }).observe(document.body, { childList: true, subtree: true, characterData: true });
         }""")
-        page.click("#analyze")
+        page.focus("#analyze")
+        page.keyboard.press("Enter")
         finished(page)
+        page.wait_for_function("document.activeElement.id === 'analyze'")
         page.wait_for_function("document.querySelector('#readout p').textContent")
         page.wait_for_timeout(300)
         said = page.evaluate("said")
@@ -198,6 +187,13 @@ def test_a_screen_reader_reads_the_end_of_an_analysis_and_not_every_value_on_the
         page.focus("#playhead")
         page.keyboard.press("ArrowRight")
         page.wait_for_function("said.at(-1).includes('%')")  # but what the person asks for
+
+        page.get_by_role("button", name="Delete my recordings").focus()
+        page.keyboard.press("Enter")
+        # Not the button that confirms: a key that is held down would press it.
+        page.wait_for_function("document.activeElement.id === 'erasing'")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent.trim()") == "Delete recordings and results for good"
 
 
 def test_the_title_says_in_another_tab_how_far_an_analysis_is_and_that_it_has_ended(chromium, page_server, two):

@@ -139,16 +139,18 @@ def test_both_fusions_have_a_line_of_advice_and_one_is_recommended(wide):
     assert "Late weighs" in words and "Intermediate lets" in words
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_what_is_missing_is_said_before_the_empty_chart(chromium, page_server, tmp_path, size):
+def test_what_is_missing_is_said_before_the_empty_chart(chromium, page_server, tmp_path):
     silent = make_media.record(
         tmp_path / "silent.mp4", make_media.Video(duration=4), make_media.Audio(duration=4, tones=())
     )
-    with visiting(chromium, page_server, viewport=size) as page:
+    with visiting(chromium, page_server) as page:
         analyze(page, silent)
         note = page.wait_for_selector("#warnings [role=alert]")
         assert note.inner_text().startswith("Neither a face nor speech was found")
-        assert note.bounding_box()["y"] < box(page, "#timeline")["y"]
+        assert {row["dominant"] for row in table(page)} == {""}
+        for size in (WIDE, NARROW):
+            page.set_viewport_size(size)
+            assert note.bounding_box()["y"] < box(page, "#timeline")["y"], size
         assert page.locator("#summary .callout").count() == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from emorec.extraction.people import People, Person
 from emorec.ui.page import people_handlers
-from emorec.ui.page.analysis import Analysis, person_choices
+from emorec.ui.page.analysis import ANYONE, Analysis, person_choices
 from emorec.ui.page.people_handlers import PeopleEdits, PeopleHandlers, Shown
 from emorec.ui.sessions.files import SessionFiles
 from support import factories, two_people
@@ -32,6 +32,32 @@ from support.pages import (
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     return two_people.record(tmp_path_factory.mktemp("two") / "two.mkv")
+
+
+@pytest.fixture(scope="module")
+def analysed(chromium, page_server, recording):
+    """The page with the recording analysed, and its panel of people unfolded."""
+    with visiting(chromium, page_server) as opened:
+        analyze(opened, recording)
+        opened.click("#people > button")
+        yield opened
+
+
+@pytest.fixture
+def page(analysed):
+    """The same page in each test, as if nothing had been chosen and nothing been said of its persons before."""
+    analysed.unroute_all()
+    while analysed.get_by_test_id("toast-close").count():
+        analysed.get_by_test_id("toast-close").first.click()
+    if analysed.locator("#person input").input_value() != ANYONE[0]:
+        change(analysed, lambda: choose(analysed, "Person", ANYONE[0]))
+    if analysed.get_by_label("number input for Step").input_value() != "1":
+        change(analysed, lambda: set_number(analysed, "Step", 1))
+    analysed.click("#reset")
+    await_cards(analysed, "person 0", "person 1")
+    if analysed.locator("#who input").input_value() != "person 0":
+        choose_who(analysed, "", "person 0")
+    return analysed
 
 
 HREFS = "all => all.map(one => one.getAttribute('href') ?? one.getAttribute('xlink:href'))"
@@ -57,30 +83,27 @@ CHOSEN = """([who, name]) => document.querySelector("#who input").value === who
   && document.querySelector("#name :is(input, textarea)").value === name"""
 
 
-def test_a_person_who_is_chosen_during_a_redraw_stays_chosen(chromium, page_server, recording):
+def test_a_person_who_is_chosen_during_a_redraw_stays_chosen(page):
     held = []
-    with visiting(chromium, page_server) as page:
-        analyze(page, recording)
-        page.click("#people > button")
-        await_cards(page, "person 0", "person 1")
-        give_name(page, "Anna")
-        page.wait_for_function(CHOSEN, arg=["Anna", "Anna"])
-        number = page.evaluate(EVENT_OF_CARDS)
+    await_cards(page, "person 0", "person 1")
+    give_name(page, "Anna")
+    page.wait_for_function(CHOSEN, arg=["Anna", "Anna"])
+    number = page.evaluate(EVENT_OF_CARDS)
 
-        def hold(route):
-            if not held and route.request.post_data_json["fn_index"] == number:
-                held.append(route)  # with the person who is chosen now
-            else:
-                route.continue_()
+    def hold(route):
+        if not held and route.request.post_data_json["fn_index"] == number:
+            held.append(route)  # with the person who is chosen now
+        else:
+            route.continue_()
 
-        page.route("**/queue/join*", hold)
-        change(page, lambda: set_number(page, "Step", 2))
-        choose(page, "Who", "person 1")
-        page.wait_for_function(CHOSEN, arg=["person 1", ""])
-        (redraw,) = held
-        redraw.continue_()
-        page.wait_for_timeout(1000)  # until the answer is there and shown
-        assert page.evaluate(CHOSEN, ["person 1", ""])
+    page.route("**/queue/join*", hold)
+    change(page, lambda: set_number(page, "Step", 2))
+    choose(page, "Who", "person 1")
+    page.wait_for_function(CHOSEN, arg=["person 1", ""])
+    (redraw,) = held
+    redraw.continue_()
+    page.wait_for_timeout(1000)  # until the answer is there and shown
+    assert page.evaluate(CHOSEN, ["person 1", ""])
 
 
 SENT_BY = """() => {
@@ -91,88 +114,82 @@ SENT_BY = """() => {
 }"""
 
 
-def test_a_person_who_is_not_offered_any_more_is_no_error(chromium, page_server, recording):
-    with visiting(chromium, page_server) as page:
-        analyze(page, recording)
-        page.click("#people > button")
-        await_cards(page, "person 0", "person 1")
-        places, changed = page.evaluate(SENT_BY), []
+def test_a_person_who_is_not_offered_any_more_is_no_error(page):
+    await_cards(page, "person 0", "person 1")
+    places, changed = page.evaluate(SENT_BY), []
 
-        def change_person(route):
-            sent = route.request.post_data_json
-            for place in places[sent["fn_index"]]:
-                sent["data"][place] = 7
-                changed.append(sent["fn_index"])
-            route.continue_(post_data=json.dumps(sent))
+    def change_person(route):
+        sent = route.request.post_data_json
+        for place in places[sent["fn_index"]]:
+            sent["data"][place] = 7
+            changed.append(sent["fn_index"])
+        route.continue_(post_data=json.dumps(sent))
 
-        page.route("**/queue/join*", change_person)
-        change(page, lambda: set_number(page, "Step", 2))
-        rows = csv.DictReader(download(page, "csv")[1].decode().splitlines())
-        assert [row["start"] for row in rows][:2] == ["0.0", "2.0"]
-        assert len(set(changed)) == 3  # the redraw, what follows it, and the download
-        assert page.get_by_test_id("toast-text").count() == 0
+    page.route("**/queue/join*", change_person)
+    change(page, lambda: set_number(page, "Step", 2))
+    rows = csv.DictReader(download(page, "csv")[1].decode().splitlines())
+    assert [row["start"] for row in rows][:2] == ["0.0", "2.0"]
+    assert len(set(changed)) == 3  # the redraw, what follows it, and the download
+    assert page.get_by_test_id("toast-text").count() == 0
 
 
-def test_persons_are_named_joined_and_divided_without_decoding(chromium, page_server, page_folder, recording, tmp_path):
-    with visiting(chromium, page_server) as page:
-        analyze(page, recording)
-        decoded = (page_folder / "opened").stat().st_size
-        page.click("#people > button")
-        await_cards(page, "person 0", "person 1")
-        assert page.locator("#cards img").evaluate_all("all => all.every(one => one.naturalWidth === 64)")
-        assert page.locator("#join").bounding_box()["y"] == page.locator("#divide").bounding_box()["y"]
+def test_persons_are_named_joined_and_divided_without_decoding(page, page_folder, tmp_path):
+    decoded = (page_folder / "opened").stat().st_size
+    await_cards(page, "person 0", "person 1")
+    assert page.locator("#cards img").evaluate_all("all => all.every(one => one.naturalWidth === 64)")
+    assert page.locator("#join").bounding_box()["y"] == page.locator("#divide").bounding_box()["y"]
 
-        give_name(page, "Anna")
-        content = download(page, "csv")[1].decode()  # in the same moment: it does not overtake the name
-        assert "Anna" in {row["name"] for row in csv.DictReader(content.splitlines())}
-        await_cards(page, "Anna", "person 1")
+    give_name(page, "Anna")
+    content = download(page, "csv")[1].decode()  # in the same moment: it does not overtake the name
+    assert "Anna" in {row["name"] for row in csv.DictReader(content.splitlines())}
+    await_cards(page, "Anna", "person 1")
 
-        change(page, lambda: choose(page, "Person", "all persons"))
-        page.wait_for_selector("#timeline svg.marks >> text=Everybody (mean)")
-        page.wait_for_selector("#timeline svg.marks >> text=Anna")
-        pictures = page.locator("#timeline svg.marks .mark-image image")
-        assert pictures.count() == 2
-        assert {one[:22] for one in pictures.evaluate_all(HREFS)} == {"data:image/jpeg;base64"}
-        change(page, lambda: set_number(page, "Step", 2))
-        rows = list(csv.DictReader(download(page, "csv")[1].decode().splitlines()))
-        assert [(row["start"], row["name"]) for row in rows[:3]] == [
-            ("0.0", "Anna"),
-            ("0.0", "person 1"),
-            ("2.0", "Anna"),
-        ]
+    change(page, lambda: choose(page, "Person", "all persons"))
+    page.wait_for_selector("#timeline svg.marks >> text=Everybody (mean)")
+    page.wait_for_selector("#timeline svg.marks >> text=Anna")
+    pictures = page.locator("#timeline svg.marks .mark-image image")
+    assert pictures.count() == 2
+    assert {one[:22] for one in pictures.evaluate_all(HREFS)} == {"data:image/jpeg;base64"}
+    change(page, lambda: set_number(page, "Step", 2))
+    rows = list(csv.DictReader(download(page, "csv")[1].decode().splitlines()))
+    assert [(row["start"], row["name"]) for row in rows[:3]] == [
+        ("0.0", "Anna"),
+        ("0.0", "person 1"),
+        ("2.0", "Anna"),
+    ]
 
-        choose(page, "The same as", "person 1")
-        page.click("#join")
-        assert toast(page).startswith("Anna and person 1 are in one picture at 0:00")
-        dismiss(page)
+    choose(page, "The same as", "person 1")
+    page.click("#join")
+    assert toast(page).startswith("Anna and person 1 are in one picture at 0:00")
+    dismiss(page)
 
-        choose(page, "Somebody else at", "0:03 – 0:06")
-        page.keyboard.press("Escape")
-        page.click("#divide")
-        await_cards(page, "Anna", "person 1", "person 2")
-        choose(page, "The same as", "person 2")
-        page.click("#join")
-        await_cards(page, "Anna", "person 1")
-        # Anna has the number of who was chosen, and stays chosen.
-        page.wait_for_function("document.querySelector('#who input').value === 'Anna'")
+    choose(page, "Somebody else at", "0:03 – 0:06")
+    page.keyboard.press("Escape")
+    page.click("#divide")
+    await_cards(page, "Anna", "person 1", "person 2")
+    choose(page, "The same as", "person 2")
+    page.click("#join")
+    await_cards(page, "Anna", "person 1")
+    # Anna has the number of who was chosen, and stays chosen.
+    page.wait_for_function("document.querySelector('#who input').value === 'Anna'")
 
-        name, content = download(page, "save-people")
-        assert name == "two.people.json"
-        saved = json.loads(content)
-        assert [(one["name"], len(one["tracks"])) for one in saved["persons"]] == [("Anna", 2), ("", 1)]
-        saved["persons"][1]["name"] = "Eva"
-        (tmp_path / name).write_text(json.dumps(saved))
-        page.click("#reset")
-        await_cards(page, "person 0", "person 1")
-        (tmp_path / "truth.csv").write_text("start,person\n0,Anna\n")
-        page.set_input_files("#names-file input[type=file]", tmp_path / "truth.csv")
-        assert toast(page) == (
-            "truth.csv cannot be read as a names file (it is not JSON); give one that emorec wrote, NAME.people.json."
-        )
-        dismiss(page)
-        page.set_input_files("#names-file input[type=file]", tmp_path / name)
-        await_cards(page, "Anna", "Eva")
-        assert (page_folder / "opened").stat().st_size == decoded
+    name, content = download(page, "save-people")
+    assert name == "two.people.json"
+    saved = json.loads(content)
+    assert [(one["name"], len(one["tracks"])) for one in saved["persons"]] == [("Anna", 2), ("", 1)]
+    saved["persons"][1]["name"] = "Eva"
+    (tmp_path / name).write_text(json.dumps(saved))
+    page.click("#reset")
+    await_cards(page, "person 0", "person 1")
+    (tmp_path / "truth.csv").write_text("start,person\n0,Anna\n")
+    page.set_input_files("#names-file input[type=file]", tmp_path / "truth.csv")
+    assert toast(page) == (
+        "truth.csv cannot be read as a names file (it is not JSON); give one that emorec wrote, NAME.people.json."
+    )
+    dismiss(page)
+    page.set_input_files("#names-file input[type=file]", tmp_path / name)
+    await_cards(page, "Anna", "Eva")
+    assert (page_folder / "opened").stat().st_size == decoded
 
 
 def choose_who(page, name, option):
@@ -181,47 +198,41 @@ def choose_who(page, name, option):
     page.wait_for_function("name => document.querySelector('#name input, #name textarea').value === name", arg=name)
 
 
-def test_nothing_is_lost_that_is_done_while_the_answers_to_it_are_on_their_way(chromium, page_server, recording):
-    with visiting(chromium, page_server) as page:
-        analyze(page, recording)
-        page.click("#people > button")
-        await_cards(page, "person 0", "person 1")
-        with holding(page):
-            give_name(page, "Ann")
-            choose_who(page, "", "person 1")
-            give_name(page, "Eva")
-            choose_who(page, "", "person 0")
-            give_name(page, "Anna")
-            choose_who(page, "", "person 1")
-            page.get_by_label("Name").fill("Ev")  # goes on typing
-        await_cards(page, "Anna", "Eva")
-        choose(page, "The same as", "Anna")  # the answer to the last choice of a person
-        fields = "[...document.querySelectorAll('#who input, #name :is(input, textarea)')].map(field => field.value)"
-        assert page.evaluate(fields) == ["Eva", "Ev"]
+def test_nothing_is_lost_that_is_done_while_the_answers_to_it_are_on_their_way(page):
+    await_cards(page, "person 0", "person 1")
+    with holding(page):
+        give_name(page, "Ann")
+        choose_who(page, "", "person 1")
+        give_name(page, "Eva")
+        choose_who(page, "", "person 0")
+        give_name(page, "Anna")
+        choose_who(page, "", "person 1")
+        page.get_by_label("Name").fill("Ev")  # goes on typing
+    await_cards(page, "Anna", "Eva")
+    choose(page, "The same as", "Anna")  # the answer to the last choice of a person
+    fields = "[...document.querySelectorAll('#who input, #name :is(input, textarea)')].map(field => field.value)"
+    assert page.evaluate(fields) == ["Eva", "Ev"]
 
-        with holding(page):
-            set_number(page, "Step", 2)
-            choose(page, "Person", "all persons")
-        page.wait_for_selector("#timeline svg.marks >> text=Everybody (mean)")
+    with holding(page):
+        set_number(page, "Step", 2)
+        choose(page, "Person", "all persons")
+    page.wait_for_selector("#timeline svg.marks >> text=Everybody (mean)")
 
 
-def test_a_double_click_divides_and_joins_once(chromium, page_server, recording):
-    with visiting(chromium, page_server) as page:
-        analyze(page, recording)
-        page.click("#people > button")
-        await_cards(page, "person 0", "person 1")
-        choose(page, "Somebody else at", "0:03 – 0:06")
-        page.keyboard.press("Escape")
-        with holding(page):
-            page.dblclick("#divide")
-        await_cards(page, "person 0", "person 1", "person 2")
-        choose(page, "The same as", "person 2")
-        with holding(page):
-            page.dblclick("#join")
-        await_cards(page, "person 2", "person 1")
-        give_name(page, "Anna")  # is sent after both clicks
-        await_cards(page, "Anna", "person 1")
-        assert page.locator("[data-testid=toast-text]").count() == 0
+def test_a_double_click_divides_and_joins_once(page):
+    await_cards(page, "person 0", "person 1")
+    choose(page, "Somebody else at", "0:03 – 0:06")
+    page.keyboard.press("Escape")
+    with holding(page):
+        page.dblclick("#divide")
+    await_cards(page, "person 0", "person 1", "person 2")
+    choose(page, "The same as", "person 2")
+    with holding(page):
+        page.dblclick("#join")
+    await_cards(page, "person 2", "person 1")
+    give_name(page, "Anna")  # is sent after both clicks
+    await_cards(page, "Anna", "person 1")
+    assert page.locator("[data-testid=toast-text]").count() == 0
 
 
 SHOWN = Shown(id="two", who=0)
