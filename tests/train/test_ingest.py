@@ -67,18 +67,18 @@ def rewrite(path, samples, later=0):
     os.utime(path, (path.stat().st_mtime + later,) * 2)
 
 
-def test_a_recording_with_a_sample_that_is_no_number_is_left_out(tmp_path):
+def test_a_sample_that_is_no_number_spoils_nothing(tmp_path):
     items = layouts.by_folder(make_corpus.recordings(tmp_path / "data", takes=1), "voice")[:4]
     samples = make_corpus.voice("happy", "anna")
     for item, wrong in zip(items[:3], (np.nan, np.inf, 1e30), strict=True):
         samples[1000] = wrong
         rewrite(item.path, samples)
     found, left_out = ingest.extract_log_mels(items, VoiceFrontEnd(), tmp_path / "cache")
-    assert [one is None for one in found] == [True, True, True, False]
-    assert [reason.endswith("samples that are not numbers or much too large.") for _, reason in left_out] == [True] * 3
+    assert not left_out
+    assert all(np.isfinite(log_mel).all() and speech.any() for log_mel, speech in found)
 
 
-def test_what_is_no_number_in_the_cache_of_an_earlier_version_is_left_out_too(tmp_path, monkeypatch, reads):
+def test_what_is_no_number_in_the_cache_of_an_earlier_version_is_read_again(tmp_path, monkeypatch, reads):
     items = layouts.by_folder(make_corpus.recordings(tmp_path / "data", takes=1), "voice")[:2]
     samples = make_corpus.voice("happy", "anna")
     samples[1000] = np.nan
@@ -88,7 +88,7 @@ def test_what_is_no_number_in_the_cache_of_an_earlier_version_is_left_out_too(tm
         ingest.extract_log_mels(items, VoiceFrontEnd(), tmp_path / "cache")
     for _ in range(2):
         found, left_out = ingest.extract_log_mels(items, VoiceFrontEnd(), tmp_path / "cache")
-        assert found[0] is None and np.isfinite(found[1][0]).all() and len(left_out) == 1
+        assert all(np.isfinite(log_mel).all() for log_mel, _ in found) and not left_out
     assert reads == [2, 2]
 
 

@@ -23,7 +23,6 @@ from emorec.face import alignment, detection
 from emorec.face.detection import Detector
 from emorec.face.tracking import Tracker
 from emorec.media import image as media_still
-from emorec.media.sandbox.checks import MAX_SAMPLE
 from emorec.voice import features
 from emorec.voice.features import VoiceFrontEnd
 from train.data.datasets import Item
@@ -33,9 +32,9 @@ from train.data.reading import Keep, read_each, with_reasons
 
 SMALL = 128  # pixels; in a smaller picture no face has to be found: the whole picture counts as one
 NO_FACE, NO_PICTURES = "No face was found in {name}.", "{name} holds no pictures."
-NO_SOUND, NO_NUMBERS = "{name} holds no sound.", "{name} holds samples that are not numbers or much too large."
+NO_SOUND = "{name} holds no sound."
 NOT_READ = "The reading of the data ended before this file."
-OF_CONTENT = (NO_FACE, NO_PICTURES, NO_SOUND, NO_NUMBERS)  # reasons that stay as long as the file does not change
+OF_CONTENT = (NO_FACE, NO_PICTURES, NO_SOUND)  # reasons that stay as long as the file does not change
 
 Pair = tuple[np.ndarray, np.ndarray]
 Read = tuple[list[Pair | None], list[str]]
@@ -216,10 +215,6 @@ def extract_log_mels(
 
 def _voice_of(path: Path, front_end: VoiceFrontEnd) -> tuple[np.ndarray, np.ndarray]:
     samples = whole_hops(load_audio(path, front_end.rate), front_end.hop)
-    loudest = np.abs(samples).max(initial=0.0)
-    if not loudest:
+    if not samples.any():
         raise EmorecError(NO_SOUND.format(name=path.name))
-    # Recordings of floating-point numbers may hold NaN or infinity; one such number would spoil all weights.
-    if not loudest <= MAX_SAMPLE:
-        raise EmorecError(NO_NUMBERS.format(name=path.name))
     return features.log_mel(samples, front_end).to(torch.float16).numpy(), features.speech(samples, front_end)
