@@ -1,4 +1,4 @@
-"""What the browser refuses on the page: scripts and frames of other sites."""
+"""How the browser gets the page, that it rests then, and what it refuses on it: scripts and frames of other sites."""
 
 import contextlib
 import threading
@@ -54,6 +54,23 @@ def test_the_page_is_sent_compressed_to_those_who_can_read_that(page_server):
         assert '<meta property="og:title"' in answer.text
         for script in headers.INLINE_SCRIPT.findall(answer.content):  # ``content`` is not compressed any more
             assert headers.hash_source(script) in answer.headers["content-security-policy"]
+
+
+# How many frames the page asks for, and whether it has asked for none since this was asked last.
+COUNT_FRAMES = """
+  const plain = window.requestAnimationFrame;
+  window.asked = 0;
+  window.requestAnimationFrame = (draw) => { asked += 1; return plain.call(window, draw); };
+"""
+RESTS = "() => { const rests = window.before === asked; window.before = asked; return rests; }"
+
+
+def test_the_browser_rests_while_nothing_happens(opened, page_server):
+    opened.add_init_script(COUNT_FRAMES)
+    opened.goto(page_server)
+    opened.wait_for_selector("body[data-loaded]", state="attached")
+    assert opened.evaluate("asked") > 0
+    opened.wait_for_function(RESTS, polling=500)
 
 
 def test_another_site_can_neither_frame_nor_read_the_page(opened, page_server):

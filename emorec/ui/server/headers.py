@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emorec.ui.server import social
+from emorec.ui.server import page_head
 from emorec.ui.settings import HUB
 
 SELF = "'self'"
@@ -122,7 +122,7 @@ def cookie(value: str, *, framed: bool, secure: bool) -> str:
 
 
 class PagePolicyMiddleware:
-    """Put ``social``'s tags into the HTML of the page, add its content security policy, and compress it.
+    """Put what ``page_head`` has into the HTML of the page, add its content security policy, and compress it.
 
     The policy contains hashes of the inline scripts.
     """
@@ -148,7 +148,7 @@ class PagePolicyMiddleware:
             body.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            page = social.with_own_tags(bytes(body))
+            page = page_head.with_own_head(bytes(body))
             policy = self._security_headers.page_policy(page).encode()
             headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             headers += [(b"content-security-policy", policy), (b"cache-control", b"no-store")]
