@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
             print(json.dumps(_as_dict(recognised, facts)))
         else:
             for path in written:
-                print(f"wrote {path}")
+                print(f"wrote {streams.harmless(str(path))}")
     return failures.USER_ERROR if failed else 0
 
 
@@ -123,7 +123,7 @@ def _formats(given: str) -> set[str]:
 def _print_picture(picture: Recognised) -> None:
     count = len(picture.faces)
     words = {0: "no face was found", 1: "1 face"}.get(count, f"{count} faces")
-    print(f"{files.shown(picture.file)}: {words}")
+    print(f"{streams.harmless(files.shown(picture.file))}: {words}")
     for number, face in enumerate(picture.faces, 1):
         print(f"  {number} {EMOJI[face.dominant]} {face.dominant:<8} {face.confidence:6.1%}")
 

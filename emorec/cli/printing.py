@@ -92,7 +92,7 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
 
     figures = summary(result)
     if name:
-        print(f"{name}:")
+        print(f"{streams.harmless(name)}:")
     if figures.warning:
         print(figures.warning)
     print(
@@ -111,7 +111,7 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
     if line := sparkline.on_terminal(result):
         print(f"  {line}")
     for person in result.people:
-        print(f"  {shown(person.name)}: {_person_in_words(person)}")
+        print(f"  {streams.harmless(shown(person.name))}: {_person_in_words(person)}")
     if not figures.known:
         lacking = missing_evidence(result)
         print(f"  {lacking[0].lower()}{lacking[1:]}")
@@ -121,7 +121,7 @@ def print_summary(result: Timeline, written: Sequence[Path], name: str | None = 
         print(f"  {led}")
     _print_highlights(result)
     for path in written:
-        print(f"wrote {path}")
+        print(f"wrote {streams.harmless(str(path))}")
 
 
 def _person_in_words(person: Timeline) -> str:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
 PLAIN = "emorec-plain"  # the name of ``_plainer`` among Python's handlers of characters that an encoding lacks
 LOST = "emorec: standard output cannot be written ({reason}), so nothing more is printed there; the work goes on."
+
+
+# Control characters and line separators, and those that change the direction of what follows: names of files may
+# contain them, and a terminal obeys them.
+OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Text for a line of a terminal: U+FFFD in place of each character of OBEYED."""
+    return OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def print_note(sentence: str) -> None:
@@ -21,7 +32,7 @@ def print_note(sentence: str) -> None:
 def print_to_stderr(line: str) -> None:
     """Print a line to standard error; after a failure nothing is printed there any more."""
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(harmless(line), file=sys.stderr, flush=True)
     except OSError:  # the reader of a pipe has ended, or the disk of a log is full
         discard(sys.stderr)
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -190,3 +191,15 @@ def test_results_of_other_pictures_are_kept(folder, tmp_path):
 def test_bad_input_is_one_sentence(folder, arguments, sentence):
     code, _, err = emorec("image", *arguments, cwd=folder)
     assert code == 2 and err.startswith(f"emorec: {sentence}") and err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files cannot hold these characters there")
+def test_a_name_makes_a_terminal_do_nothing(tmp_path):
+    """It may clear the screen, forge a line, or turn around what follows."""
+    seen, broken = "a\x1b[2J\nemorec: done\u202e.png", "b\x1b[2J\nemorec: done.png"
+    Image.new("RGB", (90, 60)).save(tmp_path / seen)
+    (tmp_path / broken).write_text("just words")
+    code, out, err = emorec("image", seen, broken, cwd=tmp_path)
+    assert code == 2 and not set("\x1b\u202e") & set(out + err)
+    assert out.splitlines()[0] == "a\ufffd[2J\ufffdemorec: done\ufffd.png: no face was found"
+    assert len(err.splitlines()) == 1 and "b\ufffd[2J\ufffdemorec: done.png" in err
