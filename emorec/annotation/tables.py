@@ -157,8 +157,8 @@ def _check_decimal_commas(rows: list[Row], text: int) -> None:
     divided = [number for number, label, more in labels if more and label.isdecimal()]
     if divided and not any(label.isdecimal() for _, label, more in labels if not more):
         raise WrongFormat(
-            f"line {divided[0]} has more cells than the header, as if it had decimal commas; with these, put semicolons "
-            "or tabs between the cells"
+            f"line {divided[0]} has more cells than the header, as if it had decimal commas; with these, put "
+            "semicolons or tabs between the cells"
         )
 
 
