@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import Literal
 
 from emorec.annotation import boris
@@ -12,6 +13,7 @@ from emorec.annotation.times import LINE_END, WrongFormat, decode_text, parse_se
 from emorec.emotions import EMOTIONS
 
 DELIMITERS = "\t;,"
+NAMED_DELIMITER = re.compile(r'"?sep=([\t;,])"?', re.IGNORECASE)  # a first line for Excel, no part of the table
 
 # Names of columns in lower case; "onset", "duration" and "trial_type" are those of BIDS.
 START = ("start", "time", "onset", "begin", "start_time", "begin_time", "starttime", "tmin")
@@ -27,11 +29,17 @@ AUDACITY_RANGES = "\\"  # the first character of lines with the frequencies of t
 
 def read(content: bytes) -> list[Annotation]:
     """The annotations of a table. Raises WrongFormat."""
-    lines = enumerate(LINE_END.split(decode_text(content)), 1)
+    try:
+        text = decode_text(content)
+    except WrongFormat as error:
+        raise WrongFormat(f"{error}; save it in one of these, in Excel as CSV UTF-8") from None
+    lines = enumerate(LINE_END.split(text), 1)
     used = [(number, line) for number, line in lines if line.strip() and not line.startswith(AUDACITY_RANGES)]
+    named = NAMED_DELIMITER.fullmatch(used[0][1].strip(" ")) if used else None
+    used = used[1:] if named else used
     if not used:
         return []
-    delimiter, header = _delimiter(used[0][1])
+    delimiter, header = _delimiter(used[0][1], named[1] if named else DELIMITERS)
     # Audacity writes quotes as they are, so a label may begin with one; others, such as R, put text between two.
     quoting = csv.QUOTE_MINIMAL if header or delimiter != "\t" else csv.QUOTE_NONE
     try:
@@ -46,7 +54,7 @@ def read(content: bytes) -> list[Annotation]:
         return [_without_header(row, number) for number, row in rows]
     numbers, cells = [number for number, _ in rows], [row for _, row in rows]
     cells[1:] = without_row_names(cells[0], cells[1:], delimiter)
-    return _with_header(list(zip(numbers, cells, strict=True)))
+    return _with_header(list(zip(numbers, cells, strict=True)), delimiter)
 
 
 def without_row_names(columns: list[str], rows: list[list[str]], delimiter: str) -> list[list[str]]:
@@ -71,17 +79,18 @@ def _rows(lines: list[tuple[int, str]], delimiter: str, quoting: Literal[0, 3]) 
     return rows
 
 
-def _delimiter(line: str) -> tuple[str, bool]:
+def _delimiter(line: str, delimiters: str) -> tuple[str, bool]:
     """The delimiter of the cells, judged by the first line, and whether that line may be a header.
 
     If the first cell is a time, the line is no header, and the delimiter is what follows the time, because the label
-    may contain the others even more often. Else it is the most frequent delimiter; of several, the first in DELIMITERS.
+    may contain the others even more often. Else it is the most frequent delimiter; of several, the first of
+    ``delimiters``.
     """
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         first, separator, _ = line.partition(delimiter)
         if separator and parse_seconds(first) is not None:
             return delimiter, False
-    return max(DELIMITERS, key=line.count), True
+    return max(delimiters, key=line.count), True
 
 
 def _unquoted(cell: str) -> str:
@@ -101,7 +110,7 @@ def _without_header(row: list[str], number: int) -> Annotation:
     return _annotation(start, start if end is None else end, row[-1] if end is None else row[2], number)
 
 
-def _with_header(rows: list[Row]) -> list[Annotation]:
+def _with_header(rows: list[Row], delimiter: str) -> list[Annotation]:
     """The annotations of rows whose first one is a header. Raises WrongFormat."""
     columns = rows[0][1]
     header = [name.lower() for name in columns]
@@ -118,6 +127,8 @@ def _with_header(rows: list[Row]) -> list[Annotation]:
             f"it has no column {lacking!r}; labels have the columns start, end and label, and person if there are "
             "several, markers need only time and label"
         )
+    if delimiter == ",":
+        _check_decimal_commas(rows, text)
     annotations = []
     for number, row in rows[1:]:
         cells: dict[int | None, str] = dict(enumerate(row))  # a column that the table lacks is None, and has no cell
@@ -134,6 +145,21 @@ def _with_header(rows: list[Row]) -> list[Annotation]:
         more = number, cells.get(tier, ""), cells.get(person, "")
         annotations.append(_annotation(start_time, end_time, cells.get(text, ""), *more))
     return annotations
+
+
+def _check_decimal_commas(rows: list[Row], text: int) -> None:
+    """Raise WrongFormat if decimal commas divide the times into cells, so that a part of one is in the place ``text``.
+
+    A row then has more cells than the header. Where labels are numbers, it may be for a comma in a remark.
+    """
+    width = len(rows[0][1])
+    labels = [(number, "".join(row[text : text + 1]), any(row[width:])) for number, row in rows[1:]]
+    divided = [number for number, label, more in labels if more and label.isdecimal()]
+    if divided and not any(label.isdecimal() for _, label, more in labels if not more):
+        raise WrongFormat(
+            f"line {divided[0]} has more cells than the header, as if it had decimal commas; with these, put "
+            "semicolons or tabs between the cells"
+        )
 
 
 def _annotation(start: float, end: float, text: str, line: int, tier: str = "", person: str = "") -> Annotation:

@@ -9,6 +9,10 @@ import re
 # begins, such as the first events of BIDS, has a time below 0.
 CLOCK = re.compile(r"(-?)(?:(?:(\d+):)?(\d{1,2}|\d+(?=:)):)?(\d+(?:[.,]\d*)?(?:[eE][+-]?\d+)?)")
 
+# What keyboards and spreadsheets write for these in Arabic, Persian, Chinese and Japanese, and invisible marks of
+# direction. The digits of every script are read as they are.
+AS_ASCII = str.maketrans("\u066b．，：−－", "..,:--", "\u061c\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069")
+
 LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines also splits at U+2028 and others, which may stand in a label
 
 # What R, pandas, BIDS, SQL and Stata write into a cell without a value, in lower case.
@@ -24,7 +28,7 @@ class WrongFormat(ValueError):
 
 def parse_seconds(text: str) -> float | None:
     """Seconds from ``75``, ``75.5``, ``75,5``, ``1:15``, ``0:01:15`` or ``-2``; None for anything else."""
-    found = CLOCK.fullmatch(text.strip())
+    found = CLOCK.fullmatch(text.translate(AS_ASCII).strip())
     if found is None:
         return None
     sign, hours, minutes, rest = found.groups()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ LEFT_VOICE, RIGHT_VOICE = 100_001, 100_002
 VOICE_NAMES = {LEFT_VOICE: "voice left", RIGHT_VOICE: "voice right"}
 
 PERSON_NAME = re.compile(r"person \d+", re.IGNORECASE)  # the default name of a person who is seen
+# Persian, Sinhala and other languages need these two within words, and emoji are composed with the second one.
+JOINERS = {"\u200c", "\u200d"}
 BAD_NAME = (
     "{name!r} cannot be a person's name; give 1 to {most} characters that are not a number, all, main or speaker."
 )
@@ -103,10 +106,21 @@ def is_default_of_another(name: str, number: int) -> bool:
     return bool(default) and name.casefold() != default_name(number)
 
 
+def plain_name(name: str) -> str:
+    """A name as it is stored and compared: in NFC, without blanks around it, and without invisible characters.
+
+    What is pasted from a text that runs from right to left often contains such characters, and nobody sees them.
+    macOS may write "é" as two characters (NFD) where others write one.
+    """
+    seen = (letter for letter in name if unicodedata.category(letter) != "Cf" or letter in JOINERS)
+    return unicodedata.normalize("NFC", " ".join("".join(seen).split()))
+
+
 def checked_name(name: object) -> str:
-    """A name without blanks around it. Raises EmorecError if a person cannot be called that."""
-    text = " ".join(name.split()) if isinstance(name, str) else ""
+    """A name as in ``plain_name``. Raises EmorecError if a person cannot be called that."""
+    text = plain_name(name) if isinstance(name, str) else ""
     number = text.removeprefix("-").isdigit()
-    if not 0 < len(text) <= MAX_NAME or number or text.casefold() in WORDS or not text.isprintable():
+    visible = "".join(letter for letter in text if letter not in JOINERS)
+    if not visible or len(text) > MAX_NAME or number or text.casefold() in WORDS or not visible.isprintable():
         raise EmorecError(BAD_NAME.format(name=str(name)[: MAX_NAME + 1], most=MAX_NAME))
     return text

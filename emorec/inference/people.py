@@ -11,7 +11,7 @@ import numpy as np
 from emorec.errors import EmorecError, listed
 from emorec.extraction.channels import SPLIT
 from emorec.extraction.features import Features
-from emorec.extraction.people import VOICE_NAMES, WORDS, default_name
+from emorec.extraction.people import VOICE_NAMES, WORDS, default_name, plain_name
 from emorec.extraction.persons import seconds_shown, shown_until
 from emorec.extraction.spoken import PERSON, SPEECH
 from emorec.inference import coverage, pooling
@@ -72,9 +72,10 @@ def number_of(features: Features, person: PersonLike) -> int | None:
         if person not in features.persons:
             raise EmorecError(NO_PERSON.format(person=person, count=len(features.persons)))
         return person
+    wanted = plain_name(person)
     for known in (str, str.casefold):
         for number, name in features.names.items():
-            if known(name) == known(person):
+            if known(plain_name(name)) == known(wanted):
                 return number
     raise EmorecError(NO_NAME.format(name=person, known=listed([*features.names.values()])))
 

@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import time
+import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from emorec.errors import EmorecError
 RECORDS = ".emorec"
 STEM = 180  # bytes of a result's name that come from the name of the recording; most systems allow 255 in all
 UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]')  # characters that Linux, macOS or Windows refuses in a file name
-SPECIAL = re.compile(r"[^\w.-]+")  # what is replaced in the parts of a file name, such as the name of a person
 NAMELESS = "recording"
 PAUSE = 0.1  # seconds to wait for another command, which may have made a record and not filled it yet
 REPORTS = (".report.html", ".report.faces-hidden.html")  # suffixes of a report with faces, and with hidden faces
@@ -59,6 +59,16 @@ def file_stem(text: str) -> str:
     """
     name = UNFIT.sub("_", text).lstrip(". ")
     return files.shortened(files.avoid_device_name(name), STEM) or NAMELESS
+
+
+def name_part(text: str) -> str:
+    """A text, such as the name of a person, as a part of a file name: letters, digits, "_", "." and "-".
+
+    What is between them becomes "-". Marks belong to letters: without its vowels, which are marks, a name in Thai or
+    Hindi could be that of another person.
+    """
+    kept = (one if one.isalnum() or one in "_.-" or unicodedata.category(one)[0] == "M" else " " for one in text)
+    return re.sub(" +", "-", "".join(kept)).strip("-. ")
 
 
 def check_folder(folder: Path) -> None:

@@ -43,7 +43,7 @@ def person_part(name: str, number: int | None, others: Mapping[int, str], words:
     """
 
     def fitting(name: str) -> str:
-        return files.shortened(names.SPECIAL.sub("-", name).strip("-. ") or "person", most)
+        return files.shortened(names.name_part(name) or "person", most)
 
     def numbered(name: str, number: int) -> str:
         return f"{files.shortened(fitting(name), most - len(f'-{number}'))}-{number}"

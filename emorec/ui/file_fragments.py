@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emorec import files
 
+OPEN = '<bdi translate="no">'
 LONGEST_ENDING = 5  # characters of the ending of a file's name
 SOUND = (
     *(".aac", ".ac3", ".aif", ".aiff", ".amr", ".au", ".caf", ".eac3", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg"),
@@ -20,11 +21,19 @@ def file_url(file: Path | str) -> str:
 
 
 def file_name(name: str) -> str:
-    """The name of a file as HTML, in which a narrow column breaks the line before the ending rather than within it."""
+    """The name of a file as HTML, in which a narrow column breaks the line before the ending rather than within it.
+
+    A browser that translates the page leaves it as it is, and letters from right to left move nothing beside it.
+    """
     stem, dot, ending = files.shown(name).rpartition(".")
     if not stem or not ending.isalnum() or len(ending) > LONGEST_ENDING:
-        return html.escape(files.shown(name))
-    return f'{html.escape(stem)}<wbr><span class="ending">{dot}{html.escape(ending)}</span>'
+        return isolated(name)
+    return f'{OPEN}{html.escape(stem)}<wbr><span class="ending">{dot}{html.escape(ending)}</span></bdi>'
+
+
+def isolated(name: str) -> str:
+    """A name of a file or person as HTML, apart from the words around it, see ``file_name``."""
+    return f"{OPEN}{html.escape(files.shown(name))}</bdi>"
 
 
 def is_sound(name: str) -> bool:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emorec import files
 from emorec.affect import SOURCE
 from emorec.analyzer import Analyzer
 from emorec.emotions import BY_VALENCE, COLOURS, EMOJI
@@ -127,7 +126,7 @@ def people(cards: Sequence[Card], names: dict[int, str]) -> str:
     ``names`` are those that were given, by number; scripts read them.
     """
     items = "".join(
-        f"<li>{_portrait(card)}<b>{html.escape(files.shown(card.name))}</b>"
+        f"<li>{_portrait(card)}<b>{file_fragments.isolated(card.name)}</b>"
         f'<span class="caption">{f"{clock(card.seconds)} on screen" if card.seconds else "only heard"}</span></li>'
         for card in cards
     )

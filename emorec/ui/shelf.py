@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ GONE = "The result {name} is not in the library any more; open its tab again to 
 SORTS = ("date", "name", "length", "unsure")
 RIBBON_COLUMNS = 60
 FOUND_FROM = 0.05  # share of the time with evidence from which on a search for an emotion finds a recording
+
+DOTS = str.maketrans("ı", "i", "\u0307")  # the second is the dot that Turkish "İ" leaves behind in lower case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class Entry:
     def words(self) -> str:
         """The words for the search: name, time, the most common emotion, and all with a share of FOUND_FROM."""
         emotions = [self.dominant, *(name for name, share in self.figures.shares.items() if share >= FOUND_FROM)]
-        return f"{self.name} {self.finished} {' '.join(emotions)}".casefold()
+        return _folded(f"{self.name} {self.finished} {' '.join(emotions)}")
 
 
 class Shelf:
@@ -103,7 +106,7 @@ class Shelf:
 
 def search_entries(entries: Sequence[Entry], words: str, order: str) -> list[Entry]:
     """The entries in whose ``words`` every word occurs, sorted by one of SORTS."""
-    wanted = words.casefold().split()
+    wanted = _folded(words).split()
     kept = [entry for entry in entries if all(word in entry.words for word in wanted)]
     kept.sort(key=lambda entry: entry.name.casefold())
     if order == "date":
@@ -113,6 +116,11 @@ def search_entries(entries: Sequence[Entry], words: str, order: str) -> list[Ent
     elif order == "unsure":
         kept.sort(key=lambda entry: -entry.figures.unsure)
     return kept
+
+
+def _folded(text: str) -> str:
+    """A text as it is searched: whether é is one character or two, ı has a dot, and letters are capitals or wide."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold()).translate(DOTS)
 
 
 def _entry(item: Item) -> Entry:

@@ -110,6 +110,26 @@ def test_names_of_rows_that_r_writes_into_a_column_without_a_header_are_left_out
     assert annotation.read(written(tmp_path, "a.tsv", ends)) == expected
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"SEP=;"', "\n sep=; "])
+def test_the_line_that_tells_excel_the_delimiter_is_no_part_of_a_table(tmp_path, first):
+    path = written(tmp_path, "a.csv", f"{first}\nstart;end;label, as heard;label\n0,5;2;a, b, c, d;happy\n")
+    assert annotation.read(path) == [Annotation(0.5, 2.0, "happy")]
+    assert annotation.read(written(tmp_path, "b.csv", "sep=;\n2;a\n")) == [Annotation(2.0, 2.0, "a")]
+    with pytest.raises(EmorecError, match="contains no annotations"):
+        annotation.read(written(tmp_path, "c.csv", "sep=;\n"))
+
+
+def test_decimal_commas_between_commas_are_refused(tmp_path):
+    """They would be read as 0 to 5 s, with the label 1."""
+    for rows in ("0,5,1,5,happy\n", "0,1,happy\n1,5,2,5,sad\n"):
+        with pytest.raises(EmorecError, match=r"line [23] has more cells than the header, as if it had decimal commas"):
+            annotation.read(written(tmp_path, "a.csv", f"start,end,label\n{rows}"))
+    remarks = "start,end,label,remark\n0,1,3,yes\n1,2,4,well, no\n"
+    assert [each.text for each in annotation.read(written(tmp_path, "a.csv", remarks))] == ["3", "4"]
+    commas = "start,end,label\n0,1,happy, really\n1,2,sad,\n"
+    assert [each.text for each in annotation.read(written(tmp_path, "a.csv", commas))] == ["happy", "sad"]
+
+
 def test_labels_of_audacity_are_read(tmp_path):
     text = "1.500000\t1.500000\ttone\n\\\t100.0\t200.0\n3.000000\t4.250000\tpicture shown\n"
     assert annotation.read(written(tmp_path, "labels.txt", text)) == [
@@ -317,7 +337,11 @@ def test_a_short_textgrid_of_an_older_praat_is_read(tmp_path):
         ("a.csv", "\n\nstart,end,label\n\n1,2,'sad\nor not'\n3,2,sad\n".replace("'", '"'), "line 7 ends before"),
         ("a.txt", "\n0\t1\tsad\n\\\t100\t200\nsoon\t2\tsad\n", "line 4 does not begin with a time"),
         ("a.csv", ";;\n'';;\n".replace("'", '"'), "contains no annotations"),
-        ("a.csv", b"start,end,label\n1,2,\xe9\n", "not text in UTF-8"),
+        (
+            "a.csv",
+            b"start,end,label\n1,2,\xe9\n",
+            "not text in UTF-8 or UTF-16; save it in one of these, in Excel as CSV",
+        ),
         ("a.eaf", "start,end", "is not XML"),
         ("a.eaf", "<x/>", "not an annotation document of ELAN"),
         (
@@ -392,6 +416,11 @@ def test_no_content_is_anything_but_annotations_or_a_sentence(tmp_path_factory, 
         (" 1e1 ", 10),
         ("-1", -1),
         ("-0:01.5", -1.5),
+        ("\u200e٠:٠١٫٥\u200f", 1.5),
+        ("０：０１．５", 1.5),
+        ("\u22120,5", -0.5),
+        ("5²", None),
+        ("1.234,5", None),
         ("-", None),
         ("x", None),
     ],

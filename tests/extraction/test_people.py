@@ -150,10 +150,32 @@ def test_what_was_undone_stays_undone():
     assert found.with_people(merged).names == {0: "person 0", 1: "Eva"}
 
 
-@pytest.mark.parametrize("name", ["all", "Main", "speaker", "7", "-1", "x" * 61, "a\x00b", " "])
+@pytest.mark.parametrize("name", ["all", "Main", "speaker", "7", "-1", "x" * 61, "a\x00b", " ", "\u200d", "\u200e"])
 def test_what_is_no_name_is_refused(name):
     with pytest.raises(EmorecError, match="cannot be a person's name"):
         checked_name(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("علی\u200cرضا", "علی\u200cرضا"),
+        ("ශ්\u200dරී", "ශ්\u200dරී"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("\u200fדנה\u200f", "דנה"),
+        ("\u202eannA", "annA"),
+        ("Jose\u0301", "José"),
+    ],
+)
+def test_a_name_of_any_language_is_kept_without_what_nobody_sees(given, name):
+    assert checked_name(given) == name
+
+
+def test_a_name_is_the_same_in_both_encodings():
+    features = shots([0], [1])
+    features = features.with_people(rename(features, 0, "José"))
+    with pytest.raises(EmorecError, match="Another person is called José"):
+        rename(features, 1, "Jose\u0301")
 
 
 def test_two_persons_cannot_have_one_name_and_one_who_is_not_there_has_none():

@@ -88,6 +88,12 @@ def test_a_person_is_chosen_by_name(name):
     assert infer(two(), MODEL, "face", person="person 8").name == "person 8"
 
 
+@pytest.mark.parametrize("name", ["José", "Jose\u0301", "\u200fjosé"])
+def test_a_person_is_chosen_by_a_name_in_either_encoding(name):
+    features = two().with_people(People((Person(number=8, name="José"),)))
+    assert set(infer(features, MODEL, "face", person=name).person) == {-1, 8}
+
+
 def test_without_a_chosen_person_every_row_names_the_one_it_shows():
     times = np.concatenate([factories.frame_times(4.0), 6 + factories.frame_times(4.0)])
     features = factories.observations(12.0, factories.seen(times, np.where(times < 5, 3, 8))).with_people(NAMED)

@@ -256,6 +256,23 @@ def test_means_of_one_recording_have_no_interval_and_without_evidence_there_are_
     assert means([dataclasses.replace(of_shares(0.3), shares={}, valence=None, arousal=None)]) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Jose\u0301.mp4", "JOSÉ"),
+        ("José.mp4", "jose\u0301"),
+        ("İstanbul.mp4", "istanbul"),
+        ("ISPARTA.mp4", "ısparta"),
+        ("Straße.mp4", "STRASSE"),
+        ("访谈１２.mp4", "访谈12"),
+    ],
+)
+def test_an_analysis_is_found_however_its_name_is_written(tmp_path, name, words):
+    result_folders.batch(tmp_path)
+    one = dataclasses.replace(Shelf(tmp_path).entries()[0][0], name=name)
+    assert search_entries([one], words, "name") == [one] and search_entries([one], "joze", "name") == []
+
+
 def test_analyses_are_found_by_name_emotion_and_date_and_sorted(tmp_path):
     result_folders.batch(tmp_path)
     entries, notes = Shelf(tmp_path).entries()

@@ -160,6 +160,8 @@ LONG = "Prof. Dr. Maximilian Alexander von Hohenfels"
         ((f"{LONG} (Host)", f"{LONG} (Guest)"), [f"x.Prof.-Dr.-Maximilian-Alexander-von-Hoh-{n}.csv" for n in (0, 1)]),
         (("😀", "😎"), ["x.person-0.csv", "x.person-1.csv"]),
         (("all?", "Ben"), ["x.all-0.csv", "x.Ben.csv"]),
+        (("กี", "กิ"), ["x.กี.csv", "x.กิ.csv"]),
+        (("प्रिया", "مُحَمَّد"), ["x.प्रिया.csv", "x.مُحَمَّد.csv"]),
     ],
 )
 def test_persons_with_names_that_look_alike_have_files_of_their_own(names, expected):

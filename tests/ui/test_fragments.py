@@ -39,9 +39,12 @@ def test_the_page_says_what_is_kept_and_through_whom_it_is_reached(tmp_path, mon
 
 
 def test_the_ending_of_a_file_is_not_divided_between_lines():
-    assert file_fragments.file_name("a/p<1>.mp4") == 'a/p&lt;1&gt;<wbr><span class="ending">.mp4</span>'
+    apart = '<bdi translate="no">{}</bdi>'  # a translation of the page, and letters from right to left
+    written = apart.format('a/p&lt;1&gt;<wbr><span class="ending">.mp4</span>')
+    assert file_fragments.file_name("a/p<1>.mp4") == written
     for name in ("Talk & more", ".hidden", "a. <b>", "v1.2 of the long talk"):
-        assert file_fragments.file_name(name) == html.escape(name)
+        assert file_fragments.file_name(name) == apart.format(html.escape(name))
+    assert f"<b>{apart.format('Anna')}</b>" in fragments.people([fragments.Card("Anna", 1.0, "")], {})
 
 
 def test_markup_in_names_is_escaped():

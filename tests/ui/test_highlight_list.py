@@ -124,6 +124,11 @@ def test_filters_and_keys(chromium, tmp_path):
     page.locator("[data-filter=person]").blur()
     page.keyboard.press("n")
     assert now(page) == starts()[0] and words.inner_text() == f"1 of {len(kinds)}"
+    # The same keys of a Cyrillic keyboard; on one for Dvorak the letter counts, not the place.
+    for key, code, place in (("т", "KeyN", 1), ("З", "KeyP", 0), ("n", "KeyL", 1), ("p", "KeyR", 0), ("b", "KeyN", 0)):
+        event = f"new KeyboardEvent('keydown', {{ key: '{key}', code: '{code}', bubbles: true }})"
+        page.evaluate(f"document.body.dispatchEvent({event})")
+        assert now(page) == starts()[place]
     page.keyboard.press("n")
     assert now(page) == starts()[1]
     page.focus("#status")  # where the page itself moves the focus when it shows a result

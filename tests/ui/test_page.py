@@ -142,6 +142,10 @@ def test_the_keyboard_steps_through_the_timeline(seen):
         seen.keyboard.press(key)
         assert now(seen) == pytest.approx(place, abs=0.01)
     assert head.get_attribute("aria-valuetext") == "0:11 of 0:12"
+    taken = "key => !document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { cancelable: true, ...key }))"
+    for key, modifier in (("ArrowLeft", "altKey"), ("Home", "ctrlKey"), ("End", "metaKey")):  # the browser's own
+        assert not seen.evaluate(taken, {"key": key, modifier: True}) and now(seen) == pytest.approx(11, abs=0.01)
+    assert seen.evaluate(taken, {"key": "ArrowRight"})
 
 
 def test_the_tooltip_shows_face_and_voice(seen, real):
@@ -282,6 +286,7 @@ def test_the_table_shows_and_sorts_every_row(seen, real):
     assert seen.wait_for_selector("#rows [data-testid=cell-0-3]").inner_text().strip() == "00:01.0"
     heads = [words.strip() for words in seen.locator("#rows thead").first.locator("th").all_inner_texts()]
     assert [words for words in heads if words][:5] == ["start", "dominant", "confidence", "end", "person"]
+    assert seen.locator(".notranslate #rows, #rows.notranslate, #rows .notranslate").count() == 1
     header = seen.locator("#rows th", has_text="happy").first
     header.hover()
     header.get_by_label("Open cell menu").click()

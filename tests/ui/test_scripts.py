@@ -188,6 +188,39 @@ def test_nothing_is_said_of_the_time_before_what_was_analysed(opened):
     assert [words.endswith("not analysed") for words in said] == [True, True, False, False]
 
 
+FONT = """() => {
+  const place = document.createElement("font");
+  place.textContent = "Übersetzt";
+  document.querySelector("#readout p").replaceChildren(place);
+}"""
+
+
+def test_a_translation_by_the_browser_stays_until_there_is_something_else_to_read(opened):
+    """If each replaced the words of the other, both would go on for ever."""
+    page = opened(result(), *VIEW)
+    read = "(time) => { emorecView.readOut(time); return document.querySelector('#readout p').textContent; }"
+    first = page.evaluate(read, 5)
+    page.evaluate(FONT)
+    assert page.evaluate(read, 5) == "Übersetzt"
+    assert page.evaluate(read, 6) not in (first, "Übersetzt")
+    page.evaluate("document.querySelector('#readout').innerHTML = '<p></p>'")  # as a redraw does
+    assert page.evaluate(read, 6)
+
+
+def test_a_recording_is_opened_from_the_tab_of_pictures_in_every_language(opened):
+    tab = '<button role="tab" data-tab-id="{0}" aria-selected="{1}" onclick="window.chosen = \'{0}\'">{2}</button>'
+    tabs = tab.format("file", "false", "Datei") + tab.format("picture", "true", "<font>Bild</font>")
+    page = opened(f'<div id="inputs">{tabs}</div><button data-do="open a">a</button>', "page.js", "recordings.js")
+    page.click("[data-do]")
+    assert page.evaluate("window.chosen") == "file"
+
+
+def test_the_library_is_opened_in_every_language(opened):
+    tab = '<button role="tab" data-tab-id="library" onclick="window.chosen = true">Bibliothek</button>'
+    page = opened(f'<div id="inputs">{tab}</div>', "library.js")
+    assert page.evaluate("emorecLibrary('a'), window.chosen")
+
+
 def test_the_first_change_by_a_person_is_read_aloud_also_if_the_end_of_the_analysis_changed_no_row(opened):
     page = opened(result(), *VIEW)
     live = page.evaluate("""() => {

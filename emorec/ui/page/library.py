@@ -10,7 +10,7 @@ import gradio as gr
 from emorec.emotions import EMOJI
 from emorec.library.groups import GroupMean
 from emorec.output.chart_data import signed
-from emorec.ui import fragments
+from emorec.ui import file_fragments, fragments
 from emorec.ui.page.recordings import TOO_LITTLE
 from emorec.ui.shelf import FOUND_FROM, Entry
 
@@ -85,6 +85,7 @@ def list_html(entries: Sequence[Entry], notes: Sequence[str], total: int) -> str
 
 def _line(entry: Entry) -> str:
     item, name = html.escape(entry.item, quote=True), html.escape(entry.name)
+    shown = file_fragments.isolated(entry.name)
     dominant, share = entry.dominant, entry.figures.shares.get(entry.dominant, 0.0)
     mostly = (
         f'<span class="emoji" aria-hidden="true">{EMOJI[dominant]}</span> {dominant} {share:.0%}' if dominant else "–"
@@ -104,7 +105,7 @@ def _line(entry: Entry) -> str:
     )
     rest = "".join(f'<td data-of="{column}">{cell}</td>' for column, cell in zip(COLUMNS[1:], cells, strict=True))
     return (
-        f'<tr><td>{box}</td><th scope="row"><button type="button" class="name" data-open="{item}">{name}</button>'
+        f'<tr><td>{box}</td><th scope="row"><button type="button" class="name" data-open="{item}">{shown}</button>'
         f"{entry.ribbon}</th>{rest}</tr>"
     )
 

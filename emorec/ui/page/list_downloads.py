@@ -52,7 +52,7 @@ def _write_zip(items: Sequence[Item], done: Sequence[Item], file: Path) -> None:
         archive.writestr(NAMES["table"], table(items))
         archive.write(everything, everything.name)
         for item in done:
-            stem = names.SPECIAL.sub("-", str(Path(item.name).with_suffix(""))).strip("-. ") or "recording"
+            stem = names.name_part(str(Path(item.name).with_suffix(""))) or "recording"
             stem = unique(names.file_stem(stem), taken)
             for kind, own in item.result.files.items():
                 archive.write(own, f"{stem}.{kind}")

@@ -70,8 +70,14 @@ def results() -> SimpleNamespace:
         markup(ROWS)
         # The server checks values against the maximum that is set here, not against that of a later update.
         page = gr.Slider(1, MOST_PAGES, value=1, step=1, label=PAGE, visible=False, elem_id="rows-page")
+        # Its columns have the names of those in the CSV file, and a script reads its times.
         table = gr.Dataframe(
-            headers=table_columns(None), interactive=False, show_label=False, max_height=420, elem_id="rows"
+            headers=table_columns(None),
+            interactive=False,
+            show_label=False,
+            max_height=420,
+            elem_id="rows",
+            elem_classes="notranslate",
         )
     with gr.Row(elem_id="downloads"):
         buttons = {

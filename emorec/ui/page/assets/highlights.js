@@ -59,7 +59,8 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !list() || event.target.closest?.(TYPED)) return;
-    const key = event.key.toLowerCase();
+    // On keyboards without Latin letters, such as Cyrillic ones, the places of the keys count.
+    const key = (/^[^\x00-\x7f]$/.test(event.key) ? event.code.replace("Key", "") : event.key).toLowerCase();
     if ((key !== "n" && key !== "p") || !(event.target === document.body || event.target.closest?.(PLACES))) return;
     go(key === "n");
     event.preventDefault();

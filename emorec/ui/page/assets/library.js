@@ -10,8 +10,7 @@
   // Opens an item from any tab. Before the tab was shown, Gradio has not made its fields.
   window.emorecLibrary = (name) => {
     const there = () => document.querySelector("#library-command :is(textarea, input)");
-    const tabs = [...document.querySelectorAll("#inputs [role=tab]")];
-    const tab = tabs.find((each) => each.textContent.trim() === "Library");
+    const tab = document.querySelector("#inputs [role=tab][data-tab-id=library]");
     tab?.click();
     let looks = 100;
     const look = () => (there() ? send("#library-command", `${name} #${++number}`) : looks-- && tab && setTimeout(look, 50));

@@ -140,6 +140,7 @@
   }, true);
 
   playhead.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own keys, such as Alt and an arrow to go back
     const media = player(), step = Number(summary()?.step) || 1;
     const moves = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step,
                     PageDown: -10 * step, PageUp: 10 * step, Home: -Infinity, End: Infinity };

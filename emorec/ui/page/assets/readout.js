@@ -35,9 +35,11 @@
       if (row[6] >= 0) parts.push(`voice ${named(emotions, row[6], row[7])}`);
     }
     const text = parts.join(" · ");
-    if (line.textContent !== text) {
+    // Not compared with the text in the line: where the browser translates the page, it is never the same, and both would
+    // replace it for ever.
+    if (line.said !== text) {
       line.setAttribute("aria-live", quiet || grown ? "off" : "polite");
-      line.textContent = text;
+      line.textContent = line.said = text;
     }
   };
 }

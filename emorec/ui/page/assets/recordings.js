@@ -176,8 +176,7 @@
   };
   // The tab Picture shows no results of recordings.
   const leavePicture = () => {
-    const tabs = [...document.querySelectorAll("#inputs [role=tab]")];
-    if (tabs.some((tab) => tab.ariaSelected === "true" && tab.textContent.trim() === "Picture")) tabs[0].click();
+    if (find("#inputs [role=tab][data-tab-id=picture][aria-selected=true]")) find("#inputs [role=tab]").click();
   };
   // Without ``focus``, the focus stays in the list, for its next recording.
   const goToResult = (focus) => {
