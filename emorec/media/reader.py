@@ -12,13 +12,11 @@ from typing import Any, Protocol
 import av
 
 from emorec.media import packets
-from emorec.media.clock import LOOK_AHEAD
+from emorec.media.clock import LOOK_AHEAD, MAX_GAP
 from emorec.media.holes import SHORTEST, TOGETHER, Holes
 from emorec.media.integrity import AV_ERRORS, JUMP, NOTHING
 from emorec.media.packets import DEFAULT_RATE, Packets
 from emorec.media.selection import EVERYTHING, Selection
-
-MAX_GAP = 24 * 3600.0  # seconds; a time that is later than the previous one by more than this is invalid
 
 PROBE_PACKETS = 5000  # packets that are searched for a first picture and a first sound
 

@@ -123,6 +123,34 @@ def test_the_clocks_of_parts_may_run_freely(first, second, tmp_path):
     check_parts(path, [4.0, 4.0], [1.0, 1.0])
 
 
+def late_in_flv(source, target, ticks, bits):
+    """The same flv recording with all times later by so many milliseconds, in a counter of so many bits."""
+    content, at = bytearray(source.read_bytes()), 13
+    while at + 11 < len(content):
+        kind, size = content[at], int.from_bytes(content[at + 1 : at + 4])
+        time = int.from_bytes(bytes([content[at + 7], *content[at + 4 : at + 7]]))
+        if kind in (8, 9):  # sound and pictures
+            high, *low = ((time + ticks) % (1 << bits)).to_bytes(4)
+            content[at + 4 : at + 8] = bytes([*low, high])
+        at += 11 + size + 4
+    target.write_bytes(content)
+    return target
+
+
+@pytest.mark.parametrize("bits", [24, 32])
+def test_the_counter_of_an_flv_file_may_wrap(bits, tmp_path):
+    """Programs that leave out the upper eight bits wrap after 4.7 hours."""
+    source = record(tmp_path / "a.flv", Video(duration=6.0), Audio(duration=6.0, tones=((4.0, 4.5),)))
+    path = late_in_flv(source, tmp_path / "wraps.flv", (1 << bits) - 2000, bits)
+    complaints = []
+    frames = list(undamaged(media.frames(path), complaints))
+    (onset,), end = onsets(path, complaints)
+    assert complaints == [] and end == pytest.approx(6.0, abs=0.15)
+    assert media.probe(path).duration == pytest.approx(6.0, abs=0.15)
+    late = [frame.time - read_time(frame.image) for frame in frames if frame.time > 3.0]
+    assert len(late) == pytest.approx(15, abs=1) and late == pytest.approx([onset - 4.0] * len(late), abs=0.03)
+
+
 @pytest.mark.parametrize("suffix", SOUNDS)
 def test_chained_sound_is_heard_in_full(suffix, tmp_path):
     layout = "stereo" if suffix == "ogg" else "mono"
