@@ -21,7 +21,8 @@ from emorec.media.integrity import JUMP
 # bits that is reset looks like a jump forwards by up to a day.
 DISCONTINUOUS = {"mpegts", "mpeg", "ogg"}
 
-MAX_GAP = 24 * 3600.0  # seconds; no gap is longer. FFmpeg adds 49 days to the times of an flv file that wrap at 24 bits.
+# Seconds; no gap is longer. FFmpeg adds 49 days to the times of an flv file that wrap at 24 bits.
+MAX_GAP = 24 * 3600.0
 
 FORWARD = 10.0  # seconds by which all streams must jump forwards for that; FFmpeg's ``dts_delta_threshold``
 
