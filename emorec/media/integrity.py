@@ -85,6 +85,10 @@ class Integrity:
         """Note that the stream of that ``index`` lasts at least until ``time`` (s)."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
+    def note_cut(self) -> None:
+        """Note that what follows cannot be read; after ``finish``."""
+        self._cut = True
+
     def note_encrypted(self, time: float) -> None:
         """Note that something is encrypted from ``time`` (s) on."""
         if self._encrypted_at is None:

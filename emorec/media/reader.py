@@ -13,9 +13,10 @@ import av
 
 from emorec.media import packets
 from emorec.media.clock import LOOK_AHEAD, MAX_GAP
+from emorec.media.frame_rates import DEFAULT_RATE
 from emorec.media.holes import SHORTEST, TOGETHER, Holes
 from emorec.media.integrity import AV_ERRORS, JUMP, NOTHING
-from emorec.media.packets import DEFAULT_RATE, Packets
+from emorec.media.packets import Packets
 from emorec.media.selection import EVERYTHING, Selection
 
 PROBE_PACKETS = 5000  # packets that are searched for a first picture and a first sound
@@ -49,8 +50,8 @@ class Sampler(Protocol):
 class Reader(Packets):
     """An open file whose packets are decoded; packets that cannot be decoded count as errors."""
 
-    def __init__(self, path: Path, selection: Selection = EVERYTHING):
-        super().__init__(path, selection)
+    def __init__(self, path: Path, selection: Selection = EVERYTHING, begin: int = 0):
+        super().__init__(path, selection, begin)
         video = self.streams["video"]
         self.holes = Holes()
         self.shown_until = 0.0  # until when the latest decoded picture is shown (s), as its own length says
