@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-MAX_LINKS = 1000  # with another form than the one before; each costs a decoder
+MAX_LINKS = 200  # with another form than the one before; each costs a decoder and 50 ms
 
 PAGE = b"OggS"
 HEADER = 27  # bytes of a page before the table of its segments' sizes
