@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 NO_PICTURE = "Give at least one picture, as PICTURE."
 TABLE = "faces"  # name of the tables
-PICTURE, PICTURE_SUFFIX = "picture", ".faces.jpg"
+PICTURE = "picture"
+SHOWN, HIDDEN = ".faces.jpg", ".faces-hidden.jpg"  # suffixes of annotated pictures
 FORMATS = ("csv", "json", PICTURE)
 COLUMNS = ("file", "face", "left", "top", "width", "height", *EMOTIONS, "dominant", "confidence", "valence", "arousal")
 SCHEMA = 1  # version of the JSON; it increases if a key changes its meaning
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             if folder and PICTURE in formats and faces:
                 doubtful = pictures.boxes(image, detector) if options.blur else []
                 marked = annotate.draw_faces(image, faces, options.blur, doubtful)
-                written.append(_write_picture(folder, file, marked))
+                written.append(_write_picture(folder, file, marked, HIDDEN if options.blur else SHOWN))
         except (EmorecError, OSError) as error:
             failed = failures.report(error, file, given)
     facts = _facts_of_model(loaded, prior)
@@ -142,11 +143,10 @@ def _as_dict(pictures: list[Recognised], facts: dict[str, Any]) -> dict[str, Any
     return facts | {"emotions": list(EMOTIONS), "pictures": described, "schema": SCHEMA}
 
 
-def _write_picture(folder: Path, file: str, image: np.ndarray) -> Path:
+def _write_picture(folder: Path, file: str, image: np.ndarray, suffix: str) -> Path:
     from emorec import annotate
 
-    suffix = PICTURE_SUFFIX
-    name = names.claim(folder, Path(file), str(Path(file).resolve()), lambda stem: stem, [suffix])
+    name = names.claim(folder, Path(file), str(Path(file).resolve()), lambda stem: stem, [SHOWN, HIDDEN])
     files.write_result(folder / f"{name}{suffix}", annotate.jpeg(image))
     return folder / f"{name}{suffix}"
 

@@ -46,6 +46,7 @@ PICTURES_PRIOR_HELP = (
     "how common each emotion is expected to be: even (all equally common), everyday (mostly neutral), or a JSON file "
     "with a share for each of the seven emotions (default even)"
 )
+PICTURES_BLUR_HELP = "hide the faces in annotated pictures behind a mosaic; these are then NAME.faces-hidden.jpg"
 PICTURES_FORMAT_HELP = "csv, json, picture (annotated), several with commas between them, or all (default csv,picture)"
 PICTURES_OUT_HELP = (
     f"folder for the results (default {DEFAULT_OUT}); only a newer result of the same pictures replaces them"
@@ -138,7 +139,7 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     _option(image, "--prior", default="even", metavar="P", help=PICTURES_PRIOR_HELP)
     _option(image, "--out", type=Path, metavar="DIR", help=PICTURES_OUT_HELP)
     _option(image, "--format", default="csv,picture", metavar="F", help=PICTURES_FORMAT_HELP)
-    _option(image, "--blur", action="store_true", help="hide the faces in annotated pictures behind a mosaic")
+    _option(image, "--blur", action="store_true", help=PICTURES_BLUR_HELP)
     _option(image, "--json", action="store_true", help="print the result as JSON; files are written only with --out")
     _add_model(image)
 

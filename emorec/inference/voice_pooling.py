@@ -22,6 +22,7 @@ SILENT = 0.02  # smallest weight of a hop, so that a clip without detected speec
 UNSURE_SHARE = 0.5  # of a hop that may or may not be the person's
 BATCH = 512  # windows pooled at a time, which bounds the memory for long recordings
 MAX_HOPS = 4096  # that windows pooled together span: with little speech, BATCH of them may lie hours apart
+HOPS = 1 << 15  # weighed at a time: of a whole day, copies of all embeddings in full precision would take 600 MB
 MAX_KEPT = 16  # voices in windows that are kept with features; of an hour each takes about 1 MB
 
 
@@ -164,9 +165,8 @@ def pool_voice(
     coverage = np.minimum(spoken * hop_seconds / np.maximum(high - low, hop_seconds), 1.0)
     device, labels = next(model.voice.parameters()).device, model.voice.config.heads["emotions"]
     with torch.inference_mode():
-        sizes = model.voice.parts  # attention applies to the first of them only
-        hops = torch.from_numpy(arrays["voice_embedding"][:, : sizes[0]].astype(np.float32)).to(device)
-        weight = model.voice.hop_weights(hops, _tensor(np.maximum(speech, SILENT) * counted, device)).cpu().numpy()
+        sizes = model.voice.parts
+        weight = _hop_weights(model, arrays["voice_embedding"], np.maximum(speech, SILENT) * counted)
         for chosen in _batches(np.flatnonzero(fusions.enough(coverage)), first, last):
             part = slice(first[chosen].min(), last[chosen].max())
             ranges = first[chosen] - part.start, last[chosen] - part.start
@@ -194,6 +194,17 @@ def _batches(rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> Iterator[
         part = part[: max(1, int(near.sum()))]
         yield part
         rows = rows[len(part) :]
+
+
+def _hop_weights(model: Checkpoint, embeddings: np.ndarray, speech: np.ndarray) -> np.ndarray:
+    """The weights (H, parts) of voice hops from their embeddings (H, D) and how much speech each has (H,)."""
+    device, size = next(model.voice.parameters()).device, model.voice.parts[0]  # attention sees only the first part
+    weights = []
+    for begin in range(0, len(speech), HOPS):
+        part = slice(begin, begin + HOPS)
+        hops = torch.from_numpy(embeddings[part, :size].astype(np.float32)).to(device)
+        weights.append(model.voice.hop_weights(hops, _tensor(speech[part], device)).cpu().numpy())
+    return np.concatenate(weights)
 
 
 def _tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:

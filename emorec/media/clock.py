@@ -21,6 +21,9 @@ from emorec.media.integrity import JUMP
 # bits that is reset looks like a jump forwards by up to a day.
 DISCONTINUOUS = {"mpegts", "mpeg", "ogg"}
 
+# Seconds; no gap is longer. FFmpeg adds 49 days to the times of an flv file that wrap at 24 bits.
+MAX_GAP = 24 * 3600.0
+
 FORWARD = 10.0  # seconds by which all streams must jump forwards for that; FFmpeg's ``dts_delta_threshold``
 
 # How many packets, and bytes, are read ahead to distinguish a new clock from a single invalid time.
@@ -93,7 +96,7 @@ class Clock:
                 return
             if stream.packets < FEW_PACKETS:
                 stream.last, stream.end = time, -math.inf  # the earlier times were the invalid ones
-            elif time < stream.last or self._discontinuous:
+            elif time < stream.last or self._discontinuous or time > stream.last + MAX_GAP:
                 self._begin_part(packet, time, ahead)
                 stream.part, stream.last, stream.packets = newest + 1, time, 0
         if time > stream.last:

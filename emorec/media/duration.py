@@ -7,8 +7,11 @@ from pathlib import Path
 
 import av
 
+from emorec.errors import EmorecError
 from emorec.media import containers
-from emorec.media.packets import DEFAULT_RATE, Packets
+from emorec.media.frame_rates import DEFAULT_RATE
+from emorec.media.ogg_links import MAX_LINKS
+from emorec.media.packets import Packets
 from emorec.media.stated import is_ambiguous
 
 
@@ -23,7 +26,21 @@ def duration_from_header(reader: Packets) -> float | None:
 
 def duration_from_packets(path: Path) -> float | None:
     """The duration (s) according to the packets alone, None if unknown."""
-    with Packets(path) as reader:
+    duration, link = _from_packets(path, 0)
+    for _ in range(MAX_LINKS):
+        if link is None:
+            break
+        try:
+            further, link = _from_packets(path, link)
+        except EmorecError:  # that it is damaged is said when it is decoded
+            break
+        duration = (duration or 0.0) + (further or 0.0)
+    return duration
+
+
+def _from_packets(path: Path, begin: int) -> tuple[float | None, int | None]:
+    """The duration (s) from the byte ``begin`` on to the next link in another form, and where that is."""
+    with Packets(path, begin=begin) as reader:
         stream = reader.streams["video"] or reader.streams["audio"]
         end, count = 0.0, 0
         for packet in reader.packets():
@@ -34,7 +51,7 @@ def duration_from_packets(path: Path) -> float | None:
         end = max(end, reader.animated_seconds)
         if end == 0.0 and stream.type == "video":
             end = count / float(stream.guessed_rate or DEFAULT_RATE)
-        return end or None
+        return end or None, reader.next_link
 
 
 def min_duration(path: str | Path, enough: float) -> float:

@@ -15,6 +15,8 @@ FEW_ERRORS = 2
 
 CUT_TOLERANCE = 1.0  # seconds that may be missing of the duration that the container states
 
+MUCH = 60.0  # seconds that must be missing of a recording's stated duration if each track states that it is shorter
+
 CUT_SHARE = 0.1  # of the size that a header states, which may be missing
 
 # Seconds: a time that is later than the next one by more is invalid; one that is earlier than the last by more jumps
@@ -83,6 +85,10 @@ class Integrity:
         """Note that the stream of that ``index`` lasts at least until ``time`` (s)."""
         self._reached[index] = max(self._reached.get(index, 0.0), time)
 
+    def note_cut(self) -> None:
+        """Note that what follows cannot be read; after ``finish``."""
+        self._cut = True
+
     def note_encrypted(self, time: float) -> None:
         """Note that something is encrypted from ``time`` (s) on."""
         if self._encrypted_at is None:
@@ -126,6 +132,8 @@ class Integrity:
         if promised is None:
             return False
         reached = max(self._reached.values(), default=0.0)
+        if promised - reached > MUCH:
+            return True
         if end is not None:
             promised, reached = min(promised, end), self._reached.get(index, 0.0)
         return promised - reached > CUT_TOLERANCE

@@ -36,7 +36,8 @@ NO_SPEAKER, ALL_DIRECTIONS = "NONE", "AMBI0"  # FFmpeg's names of channels that 
 # PyAV reads beyond the planes of a frame that has more, which ends the process.
 MAX_PLANES = 7
 
-# Full scale is 1. What is larger is no sound, and the filter of the resampler would spread it over its neighbours.
+# Full scale is 1. What is larger is no sound: the filter of the resampler would spread it over its neighbours, and it
+# would make every later number meaningless.
 MAX_SAMPLE = 1e6
 
 

@@ -9,21 +9,19 @@ from pathlib import Path
 from typing import Any, Self
 
 import av
+from av.error import PatchWelcomeError
 
 from emorec.media import containers, stated
 from emorec.media.clock import Clock
+from emorec.media.frame_rates import decoder_threads
 from emorec.media.integrity import AV_ERRORS, JUMP, PACKET_SHARE, Integrity, ProgressCheck
+from emorec.media.ogg_links import FileFrom, next_form
 from emorec.media.selection import EVERYTHING, Selection, pick
 from emorec.media.webp import RawVideo
-from emorec.prefetch import processors
 
 MAX_PIXELS = 8192 * 4320  # larger pictures are refused: a file of a few bytes can require gigabytes
 
 MAX_FAILURES = 100  # reads in a row that may fail before reading ends
-
-DEFAULT_RATE = 25.0  # frames a second if the file does not state it, as FFmpeg assumes
-
-MAX_FRAME_RATE = 1000  # frames a second; a higher average is not believed
 
 PEEK_PACKETS = 64
 
@@ -37,36 +35,18 @@ SKIPPED_FILTERING = "all"
 # generator that runs from the beginning, so decoding must begin there too.
 REPEATABLE = {"flac", "alac", "opus", "vorbis", "mp3", "mp2"}
 
-# Pixels a second up to which one core decodes H.264 no slower than a second core does the rest of an analysis. Several
-# decoding threads take a fifth more processor time for the same pictures.
-LIGHT = 1280 * 720 * 30 * 1.1
-
-
-def _threads(stream) -> int:
-    """How many threads decode a stream; 0 for as many as there are cores."""
-    if stream.type == "audio":
-        return 1
-    heavy = stream.width * stream.height * (frame_rate(stream) or DEFAULT_RATE) > LIGHT
-    return 0 if heavy or processors() > 2 else 1
-
-
-def frame_rate(stream) -> float | None:
-    """Average frames a second of a video stream, None if unknown."""
-    average = stream.average_rate
-    # Where FFmpeg counts ticks of the clock, as in dv, its guess is better.
-    rate = average if average and average < MAX_FRAME_RATE else stream.guessed_rate
-    return float(rate) if rate else None
-
 
 class Packets:
     """An open file: its streams, the zero of its clock, and the errors found while it is read."""
 
-    def __init__(self, path: Path, selection: Selection = EVERYTHING):
+    def __init__(self, path: Path, selection: Selection = EVERYTHING, begin: int = 0):
         containers.check_file(path)
+        self._begin = begin
         self._source = RawVideo(path, MAX_PIXELS) if containers.is_animated_webp(path) else None
+        self._link = FileFrom(path, begin) if begin else None
         try:
             # "file:" keeps a colon in the name from being read as a protocol.
-            source = self._source or f"file:{path}"
+            source = self._source or self._link or f"file:{path}"
             self.container: Any = av.open(source, options=containers.OPEN_OPTIONS, metadata_errors="replace")
         except AV_ERRORS as error:
             raise containers.unreadable_error(path) from error
@@ -80,7 +60,7 @@ class Packets:
         self.streams: dict[str, Any] = {"video": video, "audio": sound if selection.sound else None}
         for stream in filter(None, self.streams.values()):
             stream.codec_context.thread_type = "AUTO"
-            stream.codec_context.thread_count = _threads(stream)
+            stream.codec_context.thread_count = decoder_threads(stream)
             options = {"max_pixels": str(MAX_PIXELS)}
             if stream.type == "video" and not selection.filtered:
                 options["skip_loop_filter"] = SKIPPED_FILTERING
@@ -90,6 +70,7 @@ class Packets:
         self._damage, self._progress = Integrity(path), ProgressCheck(path, math.inf if self._source else PACKET_SHARE)
         self._time_bases: dict[int, tuple[int, int]] = {}
         self._position = 0.0
+        self.next_link: int | None = None  # the byte of it at which an Ogg file goes on in another form, once found
         self.zero = (self.container.start_time or 0) / av.time_base  # until it is known better
         self._clock = Clock(self.format, self._seconds)
         self._flow = self._paced()
@@ -108,8 +89,8 @@ class Packets:
     def __exit__(self, *_) -> None:
         self._peeked.clear()
         self.container.close()
-        if self._source is not None:
-            self._source.close()
+        for file in filter(None, (self._source, self._link)):
+            file.close()
 
     @property
     def animated_seconds(self) -> float:
@@ -173,6 +154,11 @@ class Packets:
                     break
             return whole._clock.parts > 1
 
+    def continue_after(self, before: Packets) -> None:
+        """Let the clock begin where the link before ends."""
+        self._position = before._position
+        self.zero -= before._position
+
     def packets(self) -> Iterator[av.Packet]:
         """Yield the file's packets; unreadable ones are skipped."""
         while (packet := self._peeked.pop(0) if self._peeked else next(self._flow, None)) is not None:
@@ -194,6 +180,10 @@ class Packets:
     def note_error(self, time: float | None = None) -> None:
         """Note an error at ``time`` (s), by default at the current position."""
         self._damage.note_error(self._position if time is None else time)
+
+    def note_cut(self) -> None:
+        """Note that what follows cannot be read; after ``finish``."""
+        self._damage.note_cut()
 
     def is_surely_damaged(self, kind: str) -> bool:
         """Whether ``damage`` is final."""
@@ -233,7 +223,11 @@ class Packets:
                 return
             except IndexError:
                 return  # PyAV raises it at the end if a stream appeared in the middle
-            except AV_ERRORS:
+            except AV_ERRORS as error:
+                if isinstance(error, PatchWelcomeError) and self.format == "ogg" and not self.has["video"]:
+                    self.next_link = next_form(self._path, self._begin)
+                    if self.next_link is not None:
+                        return
                 failures += 1
                 read_to = self._position
                 # The packets before may be read ahead, and not be decoded yet.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from emorec.errors import EmorecError
+from emorec.media.ogg_links import MAX_LINKS
 from emorec.media.packets import SEEK_MARGINS
 from emorec.media.reader import Reader, Sampler
 from emorec.media.selection import EVERYTHING, Selection
@@ -61,7 +63,9 @@ class DamageReport:
             self._note(reader.damage(kind))
 
     def set_finished(self, reader: Reader, kind: str) -> None:
-        """Note that the stream was read to its end, or to the end of the part."""
+        """Note that the stream, or one more link of it, was read to its end, or to the end of the part."""
+        if self._finished is not None and self._latest is None:
+            self._note(self._finished[0].damage(kind))
         self._finished = reader, kind
 
     def take_rest(self) -> Iterator[Damage]:
@@ -115,4 +119,36 @@ def decode_stream(
             if found or target is None:
                 reader.finish(kind, whole=not ended)
                 report.set_finished(reader, kind)
+                if not ended:
+                    yield from _further_links(reader, path, kind, report, selection, end)
                 return
+
+
+def _further_links(
+    reader: Reader, path: Path, kind: str, report: DamageReport, selection: Selection, end: float
+) -> Iterator[tuple[Reader, float, Any]]:
+    """As ``decode_stream``, from the links of an Ogg file that follow the one that ``reader`` has read (``ogg_links``).
+
+    They are decoded one after the other, each by a decoder of its own.
+    """
+    for _ in range(MAX_LINKS):
+        if reader.next_link is None:
+            return
+        try:
+            following = Reader(path, selection, reader.next_link)
+        except EmorecError:
+            return reader.note_cut()
+        with following:
+            following.continue_after(reader)
+            ended = False
+            for time, frame in following.decode(kind, None):
+                if ended := time >= end:
+                    break
+                report.check(following, kind)
+                yield following, time, frame
+            following.finish(kind, whole=not ended)
+            report.set_finished(following, kind)
+        if ended:
+            return
+        reader = following
+    reader.note_cut()

@@ -12,13 +12,12 @@ from typing import Any, Protocol
 import av
 
 from emorec.media import packets
-from emorec.media.clock import LOOK_AHEAD
+from emorec.media.clock import LOOK_AHEAD, MAX_GAP
+from emorec.media.frame_rates import DEFAULT_RATE
 from emorec.media.holes import SHORTEST, TOGETHER, Holes
 from emorec.media.integrity import AV_ERRORS, JUMP, NOTHING
-from emorec.media.packets import DEFAULT_RATE, Packets
+from emorec.media.packets import Packets
 from emorec.media.selection import EVERYTHING, Selection
-
-MAX_GAP = 24 * 3600.0  # seconds; a time that is later than the previous one by more than this is invalid
 
 PROBE_PACKETS = 5000  # packets that are searched for a first picture and a first sound
 
@@ -51,12 +50,13 @@ class Sampler(Protocol):
 class Reader(Packets):
     """An open file whose packets are decoded; packets that cannot be decoded count as errors."""
 
-    def __init__(self, path: Path, selection: Selection = EVERYTHING):
-        super().__init__(path, selection)
+    def __init__(self, path: Path, selection: Selection = EVERYTHING, begin: int = 0):
+        super().__init__(path, selection, begin)
         video = self.streams["video"]
         self.holes = Holes()
         self.shown_until = 0.0  # until when the latest decoded picture is shown (s), as its own length says
         self._reordered = False  # whether pictures are shown in another order than decoded
+        self._first_decoded: int | None = None  # when the first packet of the current pass is decoded, in ticks
         self._single_reference = video is not None and self._has_single_reference(video)
 
     def _has_single_reference(self, video) -> bool:
@@ -81,7 +81,22 @@ class Reader(Packets):
     def decode(self, kind: str, wanted: Sampler | None) -> Iterator[tuple[float, Any]]:
         """Yield every frame of a stream with its time (s); frames that no other references are skipped unless
         wanted."""
-        return self._timed(self._raw(self.streams[kind], wanted), self.streams[kind])
+        stream, self._first_decoded = self.streams[kind], None
+        frames = self._raw(stream, wanted)
+        return self._timed(self._in_order(frames) if self._lacks_times(stream) else frames, stream)
+
+    def _lacks_times(self, stream) -> bool:
+        """Whether the file says only in which order pictures are decoded, and these may be shown in another."""
+        return self.format == "avi" and stream.codec_context.codec.canonical_name in SKIPPABLE
+
+    def _in_order(self, frames: Iterator[Any]) -> Iterator[Any]:
+        """Pictures that lack times, with those of their packets in order: FFmpeg gives each the time of its packet."""
+        delay = None  # ticks from the first packet to the one that makes the decoder give the first picture
+        for frame in frames:
+            if delay is None and frame.dts is not None:
+                delay = frame.dts - (self._first_decoded or 0)
+            frame.pts = None if frame.dts is None else frame.dts - (delay or 0)
+            yield frame
 
     def first_frames(self) -> dict[str, Any]:
         """The first frame of each kind that can be decoded."""
@@ -101,7 +116,7 @@ class Reader(Packets):
 
     def _raw(self, stream: Any, wanted: Sampler | None) -> Iterator[Any]:
         codec = stream.codec_context.codec
-        skippable = codec.canonical_name in SKIPPABLE
+        skippable = codec.canonical_name in SKIPPABLE and not self._lacks_times(stream)
         alone = codec.intra_only  # no frame references another
         early: av.Packet | None = None  # the last one before those that are wanted, which may still be shown then
         for packet in self.packets():
@@ -132,6 +147,8 @@ class Reader(Packets):
                 else:
                     skipped = "DEFAULT" if shown is None or wanted(shown) else "NONREF"
                 stream.codec_context.skip_frame = skipped
+            if self._first_decoded is None:
+                self._first_decoded = packet.dts
             yield from self._decode(stream, packet)
         if early is not None:
             yield from self._decode(stream, early)

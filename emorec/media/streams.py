@@ -19,8 +19,8 @@ from emorec.errors import EmorecError
 from emorec.media import containers, sampling
 from emorec.media import duration as media_duration
 from emorec.media.audio import block_edges, blocks
+from emorec.media.frame_rates import frame_rate
 from emorec.media.integrity import AV_ERRORS
-from emorec.media.packets import frame_rate
 from emorec.media.passes import Damage, DamageReport, ShownUntil, decode_stream
 from emorec.media.reader import BIN_EPSILON, Reader
 from emorec.media.selection import EVERYTHING, Selection, tracks

@@ -10,6 +10,9 @@ from emorec.inference.timeline import Timeline
 from emorec.output import tiers
 from emorec.output.text import percent, plain
 
+# Players take <b> in SubRip for a style and {\an8} for a place, and SubRip has no way to escape them.
+LOOK_ALIKES = str.maketrans("<>{}", "\u2039\u203a()")
+
 
 @dataclass(frozen=True)
 class Cue:
@@ -53,9 +56,9 @@ def _is_unsure(run: tiers.Run, timeline: Timeline) -> bool:
 
 
 def srt_text(timeline: Timeline) -> str:
-    """SubRip subtitles: numbered cues, times with a comma."""
+    """SubRip subtitles: numbered cues, times with a comma; angle brackets and braces are replaced by similar ones."""
     return "\n".join(
-        f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{cue.text}\n"
+        f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{cue.text.translate(LOOK_ALIKES)}\n"
         for number, cue in enumerate(cues(timeline), 1)
     )
 

@@ -118,9 +118,19 @@ def test_blur_leaves_no_face_to_find(faces, folder, tmp_path):
     _, found, loaded = faces
     assert len(found) == 2
     code, _, _ = emorec("image", folder / "two.png", "--blur", "--format", "picture", "--out", tmp_path)
-    hidden = pictures.read(tmp_path / "two.faces.jpg")
+    hidden = pictures.read(tmp_path / "two.faces-hidden.jpg")
     assert code == 0 and pictures.recognise(hidden, loaded.model, pictures.detector(None)) == []
-    assert [path.name for path in tmp_path.iterdir() if path.name != RECORDS] == ["two.faces.jpg"]
+    assert [path.name for path in tmp_path.iterdir() if path.name != RECORDS] == ["two.faces-hidden.jpg"]
+
+
+def test_pictures_with_and_without_faces_lie_side_by_side(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "boxes", lambda image, detector: [])
+    given = ["image", str(folder / "two.png"), "--format", "picture", "--out", str(tmp_path)]
+    assert main(given) == 0
+    shown = (tmp_path / "two.faces.jpg").read_bytes()
+    assert main([*given, "--blur"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"two.faces.jpg", "two.faces-hidden.jpg", RECORDS}
+    assert (tmp_path / "two.faces.jpg").read_bytes() == shown
 
 
 def test_a_mosaic_has_few_colours_and_covers_a_margin():
@@ -141,7 +151,7 @@ def test_what_may_be_a_face_is_hidden_even_if_it_is_not_named(faces, folder, tmp
     monkeypatch.setattr(pictures, "confirm", lambda image, found, detector: found[:1])
     monkeypatch.setattr(pictures, "boxes", lambda image, detector: [(0.0, 0.0, 1.0, 1.0)])
     code = main(["image", str(folder / "two.png"), "--blur", "--format", "picture", "--out", str(tmp_path)])
-    hidden = pictures.read(tmp_path / "two.faces.jpg")
+    hidden = pictures.read(tmp_path / "two.faces-hidden.jpg")
     assert code == 0 and len(np.unique(hidden.reshape(-1, 3) // 16, axis=0)) < 200
 
 

@@ -141,6 +141,19 @@ def test_windows_with_speech_that_lie_far_apart_are_not_pooled_over_all_that_lie
     assert len(spans) == 3 and max(spans) > 200
 
 
+def test_hops_are_weighed_in_pieces_without_a_seam(monkeypatch):
+    observations = factories.full_observations(60.0)
+    low, high = some_windows(60.0, 30, 3.0)
+    whole = voice_pooling.pool_voice(observations, MODEL, low, high)
+    pieces, weigh = [], MODEL.voice.hop_weights
+    monkeypatch.setattr(voice_pooling, "HOPS", 50)
+    monkeypatch.setattr(MODEL.voice, "hop_weights", lambda hops, s: (pieces.append(len(hops)), weigh(hops, s))[1])
+    again = voice_pooling.pool_voice(observations, MODEL, low, high)
+    assert max(pieces) == 50 and sum(pieces) == len(observations.arrays["voice_time"])
+    for one, other in zip(whole, again, strict=True):
+        assert np.allclose(one, other, atol=1e-6, equal_nan=True)
+
+
 def test_a_voice_is_found_though_another_thread_takes_away_what_is_kept():
     class Emptied(dict):
         def __setitem__(self, key, value):

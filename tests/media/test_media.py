@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorec.errors import EmorecError
-from emorec.media import containers, packets, sampling
+from emorec.media import containers, frame_rates, packets, sampling
 from emorec.media import reader as media_reader
 from emorec.media import streams as media
 from support import make_media
@@ -502,7 +502,7 @@ def test_frames_that_nobody_wants_are_not_decoded(talking, tmp_path, monkeypatch
 @pytest.mark.parametrize(("cores", "light", "threads"), [(1, 1e9, 1), (2, 1e9, 1), (2, 0, 0), (8, 1e9, 0)])
 def test_one_thread_decodes_where_a_second_core_has_the_rest_to_do(cores, light, threads, talking, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
-    monkeypatch.setattr(packets, "LIGHT", light)
+    monkeypatch.setattr(frame_rates, "LIGHT", light)
     with media_reader.Reader(talking) as reader:
         assert reader.streams["video"].codec_context.thread_count == threads
         assert reader.streams["audio"].codec_context.thread_count == 1

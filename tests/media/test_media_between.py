@@ -8,7 +8,7 @@ import pytest
 from emorec.media import reader, streams
 from emorec.media.sampling import bin_of
 from support.decoding import undamaged
-from support.make_media import Video, record
+from support.make_media import Video, read_time, record
 
 RATE = 5.0
 NEAREST = {"preset": "veryfast", "x264-params": "bframes=3:b-adapt=0:ref=1"}
@@ -89,3 +89,15 @@ def test_a_start_in_the_middle_gives_the_same_pictures(tmp_path):
         later = pictures(path, start=number / RATE)
         assert [time for time, *_ in later] == [time for time, *_ in whole[number:]]
         assert all(np.array_equal(a[2], b[2]) for a, b in zip(later, whole[number:], strict=True))
+
+
+@pytest.mark.parametrize("rate", [10, 25])
+def test_pictures_of_avi_come_in_the_order_in_which_they_are_shown(tmp_path, rate):
+    """AVI says only in which order pictures are decoded."""
+    path = record(tmp_path / "between.avi", video(NEAREST, rate))
+    whole = pictures(path)
+    assert [time for time, *_ in whole] == pytest.approx(np.arange(30) / RATE)
+    assert [read_time(image) for _, image, _ in whole] == pytest.approx(np.arange(30) / RATE, abs=1e-3)
+    later = pictures(path, start=3.0)
+    assert [time for time, *_ in later] == [time for time, *_ in whole[15:]]
+    assert all(np.array_equal(a[2], b[2]) for a, b in zip(later, whole[15:], strict=True))

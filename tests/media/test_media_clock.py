@@ -123,6 +123,34 @@ def test_the_clocks_of_parts_may_run_freely(first, second, tmp_path):
     check_parts(path, [4.0, 4.0], [1.0, 1.0])
 
 
+def late_in_flv(source, target, ticks, bits):
+    """The same flv recording with all times later by so many milliseconds, in a counter of so many bits."""
+    content, at = bytearray(source.read_bytes()), 13
+    while at + 11 < len(content):
+        kind, size = content[at], int.from_bytes(content[at + 1 : at + 4])
+        time = int.from_bytes(bytes([content[at + 7], *content[at + 4 : at + 7]]))
+        if kind in (8, 9):  # sound and pictures
+            high, *low = ((time + ticks) % (1 << bits)).to_bytes(4)
+            content[at + 4 : at + 8] = bytes([*low, high])
+        at += 11 + size + 4
+    target.write_bytes(content)
+    return target
+
+
+@pytest.mark.parametrize("bits", [24, 32])
+def test_the_counter_of_an_flv_file_may_wrap(bits, tmp_path):
+    """Programs that leave out the upper eight bits wrap after 4.7 hours."""
+    source = record(tmp_path / "a.flv", Video(duration=6.0), Audio(duration=6.0, tones=((4.0, 4.5),)))
+    path = late_in_flv(source, tmp_path / "wraps.flv", (1 << bits) - 2000, bits)
+    complaints = []
+    frames = list(undamaged(media.frames(path), complaints))
+    (onset,), end = onsets(path, complaints)
+    assert complaints == [] and end == pytest.approx(6.0, abs=0.15)
+    assert media.probe(path).duration == pytest.approx(6.0, abs=0.15)
+    late = [frame.time - read_time(frame.image) for frame in frames if frame.time > 3.0]
+    assert len(late) == pytest.approx(15, abs=1) and late == pytest.approx([onset - 4.0] * len(late), abs=0.03)
+
+
 @pytest.mark.parametrize("suffix", SOUNDS)
 def test_chained_sound_is_heard_in_full(suffix, tmp_path):
     layout = "stereo" if suffix == "ogg" else "mono"
@@ -170,3 +198,40 @@ def test_pictures_that_are_far_apart_and_reordered_keep_their_times(codec, start
     assert [frame.time for frame in frames] == pytest.approx(np.arange(start and 16.0, 20.0, 2.0))
     assert [read_time(frame.image) for frame in frames] == pytest.approx([frame.time for frame in frames], abs=0.01)
     assert complaints == []
+
+
+def chained(folder, suffix, *audios):
+    return joined(folder, suffix, *[(None, audio) for audio in audios])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "forms"),
+    [
+        ("opus", "libopus", [("mono", 48_000), ("stereo", 48_000), ("mono", 48_000)]),
+        ("ogg", "vorbis", [("stereo", 44_100), ("stereo", 48_000), ("stereo", 48_000), ("stereo", 22_050)]),
+    ],
+)
+def test_links_of_chained_sound_may_have_other_channels_or_another_rate(suffix, codec, forms, tmp_path):
+    tones = [1.0, 2.0, 3.0, 2.5]
+    audios = [
+        Audio(codec, rate=rate, layout=layout, tones=((tone, tone + 0.5),))
+        for tone, (layout, rate) in zip(tones, forms, strict=False)
+    ]
+    path, said = chained(tmp_path, suffix, *audios), []
+    onset_times, end = onsets(path, said)
+    assert onset_times == pytest.approx([4.0 * number + tones[number] for number in range(len(forms))], abs=0.05)
+    assert end == pytest.approx(4.0 * len(forms), abs=0.05) and said == []
+    assert media.probe(path).duration == pytest.approx(4.0 * len(forms), abs=0.05)
+    later = [block for block in media.audio(path, start=8.0) if isinstance(block, media.AudioBlock)]
+    assert later[0].time == 8.0 and sum(len(block.samples) for block in later) / RATE == pytest.approx(end - 8.0)
+    part = list(undamaged(media.audio(path, end=5.5), said))
+    assert part[-1].time + len(part[-1].samples) / RATE == pytest.approx(5.5) and said == []
+
+
+def test_a_link_that_cannot_be_read_is_said_to_be_cut_off(tmp_path):
+    path = chained(tmp_path, "opus", Audio("libopus"), Audio("libopus", layout="stereo"))
+    path.write_bytes(path.read_bytes()[: (tmp_path / "0.opus").stat().st_size + 60])
+    said = []
+    assert onsets(path, said)[1] == pytest.approx(4.0, abs=0.05)
+    assert said == ["The audio is damaged or cut off after 4.0 s; what could be read was used."]
+    assert media.probe(path).duration == pytest.approx(4.0, abs=0.05)

@@ -219,6 +219,17 @@ def test_a_negative_length_is_not_believed(tmp_path):
     assert streams.probe(path).duration == pytest.approx(4.0, abs=0.1)
 
 
+def test_a_matroska_that_states_far_more_than_it_holds_is_said_to_be_cut_off(tmp_path):
+    """Though each of its tracks states what it holds."""
+    path = record(tmp_path / "a.mkv", Video(), Audio())
+    state_length(path, 72_000.0)
+    assert complaints_of(path) == [
+        f"The {kind} is damaged or cut off after 4.0 s; what could be read was used." for kind in ("video", "audio")
+    ]
+    state_length(path, 50.0)  # as of a track that was taken out
+    assert complaints_of(path) == []
+
+
 def test_a_matroska_that_begins_late_and_is_cut_off_is_said_to_be(tmp_path):
     path = late(tmp_path / "late.mkv", 5.0)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -418,6 +419,16 @@ def test_srt_and_vtt_are_as_players_read_them():
     vtt = subtitles.vtt_text(tale()).split("\n\n")
     assert vtt[0] == "WEBVTT"
     assert vtt[3].splitlines() == ["00:00:30.000 --> 00:00:40.000", "😢 sad 70%"]
+
+
+def test_a_name_is_no_style_to_a_player_of_srt(tmp_path):
+    name = "<b>Ann</b> {\\an8} --> <i>"
+    timeline = dataclasses.replace(factories.timeline([sure("happy")] * 3), name=name)
+    path = tmp_path / "a.srt"
+    path.write_text(subtitles.srt_text(timeline), encoding="utf-8")
+    with av.open(str(path)) as container:
+        (shown,) = [subtitle.ass.decode() for packet in container.demux() for subtitle in packet.decode()]
+    assert shown.endswith(",\u2039b\u203aAnn\u2039/b\u203a (\\an8) --\u203a \u2039i\u203a: 😊 happy 94%")
 
 
 def test_hours_and_doubt_are_written_out():

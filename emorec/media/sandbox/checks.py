@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from emorec.errors import EmorecError
+from emorec.media.mixdown import MAX_SAMPLE
 
 MAX_TEXT = 300  # characters of a codec's name and the like
 MAX_ENTRIES = 1000  # of a list, and tracks; files with more streams are refused before
 MAX_CODE_POINT = 22  # the largest that H.273 defines for a colour
-MAX_SAMPLE = 1e6  # largest sample; full scale is 1. What lies beyond would make every later number meaningless
 
 Arrays = list[np.ndarray]
 
