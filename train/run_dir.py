@@ -27,6 +27,11 @@ EVENTS = "events"
 STATE_FILE = "last/state.pt"
 RESULT_FILE = "best/config.json"  # of a run that writes whole checkpoints
 OF_DATA = ("persons", "held_out", "items", "validation_items")
+WHICH_ITEMS = "which_items"  # a hash of the data of a run; runs of earlier versions have none
+OTHER_ITEMS = (
+    "The run in {folder} was started with other files, or with other labels or persons of the same files; give the "
+    "same data, or start again in another folder by --out."
+)
 OTHER_DATA = (
     "The run in {folder} was started with {name} {old}, not {new}: the data differ, or this version divides them in "
     "another way; give the same data, or start again in another folder by --out."
@@ -114,8 +119,11 @@ class RunDir:
             raise EmorecError(
                 f"{file} cannot be read, so the run cannot be resumed; choose another folder by --out."
             ) from None
-        if found := first_difference(before, self.settings):
+        unknown = {WHICH_ITEMS} - before.keys()
+        if found := first_difference(before, {k: v for k, v in self.settings.items() if k not in unknown}):
             name, old, new = found
+            if name == WHICH_ITEMS:
+                raise EmorecError(OTHER_ITEMS.format(folder=self.folder))
             if name in OF_DATA:
                 raise EmorecError(OTHER_DATA.format(folder=self.folder, name=name, old=_short(old), new=_short(new)))
             raise EmorecError(

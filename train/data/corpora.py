@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +58,26 @@ class Corpus:
     def counts(self) -> dict[str, int]:
         """The number of training items of each label."""
         return dict(Counter(item.label or "no majority" for item in self.train))
+
+    @property
+    def digest(self) -> str:
+        """A hash of the files, labels and persons of all items; it stays the same if their folder is moved."""
+        return digest_of([_described(self.train), _described(self.valid)])
+
+
+def _described(items: Sequence[Item]) -> list[list[Any]]:
+    """Each item's path below the folder that all are in, its label, person and votes, sorted."""
+    paths = [item.path.absolute().parts for item in items]
+    above = len(os.path.commonprefix([path[:-1] for path in paths]))
+    return sorted(
+        [path[above:], item.label, item.person if item.named else "", item.votes]
+        for path, item in zip(paths, items, strict=True)
+    )
+
+
+def digest_of(values: Any) -> str:
+    """A short hash of JSON values."""
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
 def load(

@@ -1,4 +1,4 @@
-"""Files of a user's data set that are copies of one another, byte for byte."""
+"""Files of a user's data set that are copies of one another, byte for byte; pictures with the same pixels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from train import distributed
-from train.data import layouts
+from train.data import layouts, pack
 from train.data.datasets import Item
 
 HEAD = 2**16  # bytes by which files of one size are told apart first
@@ -73,3 +76,15 @@ def _digest(path: Path, most: int | None = None) -> bytes:
         if most:
             return hashlib.sha256(file.read(most)).digest()
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def have_same_pixels(items: Sequence[Item], others: Sequence[Item]) -> np.ndarray:
+    """Which pictures of ``items`` have, in grey, exactly the pixels of one of the ``others``: (N,) bool."""
+    known = {_pixels(item.path) for item in others}
+    return np.array([_pixels(item.path) in known for item in items], bool)
+
+
+def _pixels(path: Path) -> bytes:
+    """The hash of a picture's size and grey pixels."""
+    picture = pack.read_picture(path, cv2.IMREAD_GRAYSCALE)
+    return hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).digest()

@@ -77,7 +77,7 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
     def crops() -> dict[str, np.ndarray]:
         rows, out = [], []
         for row, item in enumerate(tqdm(items, desc="faces", disable=None)):
-            picture = cv2.cvtColor(_read(item.path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            picture = cv2.cvtColor(read_picture(item.path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
             if found := detector.detect(picture):
                 largest = max(found, key=lambda face: face.box[2] * face.box[3])
                 rows.append(row)
@@ -90,10 +90,11 @@ def web_crops(items: Sequence[Item], size: int, cache: Path) -> tuple[np.ndarray
 
 def read_enlarged(path: Path) -> np.ndarray:
     """A small grey picture, enlarged, as RGB (H, W, 3), for detection."""
-    return detection.enlarge_small(cv2.cvtColor(_read(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
+    return detection.enlarge_small(cv2.cvtColor(read_picture(path, cv2.IMREAD_GRAYSCALE), cv2.COLOR_GRAY2RGB))
 
 
-def _read(path: Path, flags: int) -> np.ndarray:
+def read_picture(path: Path, flags: int) -> np.ndarray:
+    """A picture as OpenCV reads it with its ``flags``. Raises EmorecError."""
     image = cv2.imread(str(path), flags)
     if image is None:
         raise EmorecError(f"The picture {path} cannot be read.")

@@ -36,6 +36,10 @@ FEW_PEOPLE = (
     "The items are {people} only, so results and intervals say little about other people; measure at least "
     f"{metrics.MIN_PEOPLE} people."
 )
+ALIKE = (
+    "{tested} may be {trained} of the training data, written in another way; if so, the results are better than for "
+    "new people."
+)
 HURTS = (
     "The calibration does not fit these items: without it the calibration error would be smaller, so do not rely on "
     "confidences. Train with more validation people."
@@ -101,6 +105,10 @@ def whether_new(model: Checkpoint, people: Collection[str] | None) -> str:
             f"{', '.join(met)} validated the training of these weights, which were chosen and calibrated on them, so "
             "the results are better than for new people."
         )
+    known = {name.casefold(): name for name in (*training.get("persons", ()), *training.get("held_out", ()))}
+    pairs = [(name, known[name.casefold()]) for name in sorted(people or ()) if name.casefold() in known]
+    if alike := [pair for pair in pairs if pair[0] != pair[1]]:
+        return ALIKE.format(tested=repr(alike[0][0]), trained=repr(alike[0][1]))
     if people is None or any(limit in training.get("limits", ()) for limit in provenance.UNKNOWN_PEOPLE):
         whose = "these items" if people is None else "the training data"
         return f"Who is in {whose} is not known, so nobody can check whether the weights were trained on these people."

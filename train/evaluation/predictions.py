@@ -19,7 +19,7 @@ from emorec.emotions import EMOTIONS, emotion_of
 from emorec.errors import EmorecError
 from emorec.image import predict_stills
 from emorec.models.networks import FaceNet
-from train.data import datasets, pack
+from train.data import datasets, duplicates, pack
 from train.recipes import face, samples
 
 AGREE = 8  # of ten votes; pictures with at least so many for one label
@@ -84,13 +84,23 @@ def _wide(array: np.ndarray) -> np.ndarray:
 
 
 def ferplus(setting: Setting, face_net: FaceNet, split: str) -> Arrays:
-    """FER+ pictures of a split with a majority: eight-way probabilities, labels, and whether the voters agree."""
+    """FER+ pictures of a split with a majority: eight-way probabilities, labels, and whether the voters agree.
+
+    ``copy`` says which have the pixels of a picture in the split "train".
+    """
 
     def collect():
-        items = datasets.ferplus(setting.data_folder / "FERPlus", split)
+        folder = setting.data_folder / "FERPlus"
+        items = datasets.ferplus(folder, split)
         crops, labels = face.load_labelled(items, face_net.config, setting.cache)
-        votes = np.array([item.votes for item in items if item.label])[:, : len(datasets.FERPLUS_LABELS)]
-        return {"eight": predict_stills(face_net, crops), "label": labels, "agree": votes.max(axis=1) >= AGREE}
+        labelled = [item for item in items if item.label]
+        votes = np.array([item.votes for item in labelled])[:, : len(datasets.FERPLUS_LABELS)]
+        return {
+            "eight": predict_stills(face_net, crops),
+            "label": labels,
+            "agree": votes.max(axis=1) >= AGREE,
+            "copy": duplicates.have_same_pixels(labelled, datasets.ferplus(folder, "train")),
+        }
 
     return load_or_collect(f"ferplus-{split}", setting, collect)
 

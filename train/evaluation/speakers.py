@@ -92,7 +92,8 @@ def speakers(model: Checkpoint, setting: predictions.Setting) -> dict[str, Any]:
         "out_of_domain": [name for name in (*results, *heads) if OUT_OF_DOMAIN in name],
         "domain": f"Other people of the corpora ravdess and javanese trained the voice networks. The corpus "
         f"{OUT_OF_DOMAIN} is judged by last layers and a calibration that were fitted without it. Mixed recordings are "
-        "judged among the emotions of their corpus, those of one emotion among all seven.",
+        "judged among the emotions of their corpus, those of one emotion among all seven. The constants of the "
+        "baseline were chosen on such recordings of all people but those of the first fold.",
         **metrics.confusion(after[", relative"].argmax(1), truth, EMOTIONS, "mixed, relative"),
         "calibration_errors": {head: metrics.calibration_errors(*given) for head, given in heads.items()},
         "reliability": {head: metrics.reliability(*given[1:]) for head, given in heads.items()},

@@ -1,13 +1,16 @@
 """Measure the baseline "person": recordings put together from Javanese clips of one actor, faces with and without it.
 
-python -m train.evaluation.usual_expression --data DATA [--actors 06,08,10]
+python -m train.evaluation.usual_expression [--actors 06,08,10]
+
+The clips are read from stored predictions. Each actor is judged by a calibration of faces that was fitted without the
+actor, as in the protocol "javanese-av"; that of the checkpoint was fitted to clips of most of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +18,20 @@ import numpy as np
 
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
-from emorec.extraction import pipeline, sources
-from emorec.inference import pooling, usual_expression
 from emorec.inference import prior as priors
+from emorec.inference import usual_expression
 from emorec.inference.usual_expression import Measured
 from emorec.models import checkpoint as checkpoints
 from emorec.models import pretrained
-from emorec.models.checkpoint import Checkpoint
-from train.data.pack import face_detector
+from train.data import datasets
+from train.evaluation import unseen
+from train.evaluation.predictions import Setting
+from train.evaluation.unseen import Unseen
 
 CHOSEN = ("01", "02", "04", "05")  # by whom the constants of emorec/inference/usual_expression.py were chosen
 ACTORS = "06,08,10"
-LABELS = {"01": "neutral", "02": "sad", "03": "happy", "04": "surprise", "05": "fear", "06": "angry"}
+EVERYBODY = sorted(actor for actors in datasets.JAVANESE_FOLDS for actor in actors)
+PREDICTIONS = Path(__file__).parents[1] / "folds" / "predictions"
 WINDOWS = 20  # of a recording: about a minute
 RECORDINGS = 20  # mixed ones of each actor
 NEUTRAL = EMOTIONS.index("neutral")
@@ -42,19 +47,24 @@ class Clips:
     seconds: np.ndarray
 
 
-def clips(files: list[Path], model: Checkpoint) -> Clips:
-    """Each clip as one window. Raises EmorecError if there are none."""
-    if not files:
-        raise EmorecError("There are no videos of one of the actors in the folder JavaneseAV.")
-    faces, truth, seconds = [], [], []
-    for file in files:
-        *_, features = pipeline.extract(sources.from_media(file, None, None, None), model, face_detector())
-        whole = np.array([features.start]), np.array([features.until])
-        pooled = pooling.pool(features, model, *whole, with_features=False)
-        faces.append(model.calibration.face.log_likelihood(pooled.face_probabilities)[0])
-        truth.append(EMOTIONS.index(LABELS[file.stem.split("-")[2].split("_")[0]]))
-        seconds.append(float(pooled.face_coverage[0] * pooled.seconds[0]))
-    return Clips(np.array(faces), np.array(truth), np.array(seconds))
+def clips(everybody: Unseen, actors: Sequence[str]) -> list[Clips]:
+    """Each clip of each actor as one window, by a calibration that was fitted without the fold of the actor.
+
+    Raises EmorecError if an actor is unknown, or if it is not known who is in the clips.
+    """
+    if everybody.clip_people is None:
+        raise EmorecError("The stored predictions do not say who is in the clips; collect them again.")
+    found, heads = [], {}
+    for actor in actors:
+        if actor not in EVERYBODY:
+            raise EmorecError(f"There is no actor {actor!r}; choose from {', '.join(EVERYBODY)}.")
+        its = everybody.clips.only(everybody.clip_people == EVERYBODY.index(actor))
+        fold = next(number for number, some in enumerate(datasets.JAVANESE_FOLDS) if actor in some)
+        if fold not in heads:
+            heads[fold] = unseen.fit_calibration(everybody.without(fold=fold)).face
+        likely = heads[fold].log_likelihood(its.face_probabilities)
+        found.append(Clips(likely, its.truth, its.face_coverage * its.seconds))
+    return found
 
 
 def recordings(truth: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -101,12 +111,15 @@ def measure_baselines(actors: list[Clips]) -> Iterator[tuple[str, str, str, floa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with JavaneseAV")
+    parser.add_argument("--predictions", type=Path, default=PREDICTIONS, help="folder of stored predictions")
     parser.add_argument("--actors", default=ACTORS, help=f"of {ACTORS} (left out) and {','.join(CHOSEN)} (chosen by)")
     options = parser.parse_args()
-    model = checkpoints.load(pretrained.BUNDLED)
-    folder = options.data / "JavaneseAV"
-    actors = [clips(sorted(folder.rglob(f"{actor}-*.mp4")), model) for actor in options.actors.split(",")]
+    setting = Setting(data=None, runs=None, cache=Path("runs/cache"), predictions=options.predictions)
+    try:
+        everybody = unseen.collect(setting, checkpoints.load(pretrained.BUNDLED).face, lambda folds: {})
+        actors = clips(everybody, options.actors.split(","))
+    except EmorecError as error:
+        parser.exit(2, f"{error}\n")
     for kind, baseline, prior, recall in measure_baselines(actors):
         print(f"{kind:30} {baseline:8} {prior:9} {recall:6.1%}")
 

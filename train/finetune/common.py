@@ -22,7 +22,7 @@ from emorec.models import checkpoint as checkpoints
 from emorec.models.calibration import Calibration, HeadCalibration
 from emorec.models.provenance import VALIDATION
 from train import calibration as calibrate
-from train import distributed, loop, metrics
+from train import distributed, loop, metrics, run_dir
 from train.data.corpora import Corpus
 from train.finetune import assembly, balance, provenance, stills, trust
 
@@ -126,6 +126,7 @@ def settings_of(part: str, corpus: Corpus, config: FinetuneConfig, items: int, v
         "labels": list(corpus.labels),
         "items": items,
         "validation_items": validation_items,
+        run_dir.WHICH_ITEMS: corpus.digest,
         "persons": corpus.people,
         "held_out": corpus.held_out,
         "starts_from": config.base.fingerprint[:16] if config.init_from_base or part == "fusion" else None,

@@ -19,7 +19,7 @@ import torch
 from emorec.errors import EmorecError
 from train import distributed, loop, run_dir
 from train.data import shard_sets
-from train.data.corpora import Corpus
+from train.data.corpora import Corpus, digest_of
 from train.data.datasets import PARTS
 from train.data.shard_files import Example, read_shard
 from train.data.shard_sets import ShardSet
@@ -64,6 +64,10 @@ class StreamedCorpus(Corpus):
     @property
     def counts(self) -> dict[str, int]:
         return {label: round(total) for label, total in zip(self.labels, self.training.totals, strict=True)}
+
+    @property
+    def digest(self) -> str:
+        return digest_of([[shard.sha256 for shard in found.shards] for found in (self.training, self.validation)])
 
 
 def load(task: str, train_dir: Any, val_dir: Any, labels: Any = None) -> StreamedCorpus:

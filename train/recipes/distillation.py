@@ -1,8 +1,9 @@
-"""Distillation of the voice network's second trunk from published speech encoders; no emotion label is used.
+"""Distillation of the voice network's second trunk from published speech encoders.
 
 The emotion trunk overfits its few speakers. This trunk is trained to predict, for each hop, the features of two
-encoders of thousands of voices (distillation; Hinton et al., 2015), and then also the output of a linear layer on top
-of them. A linear layer on its own features is enough for emotions (train/recipes/merging.py), and hardly overfits.
+encoders of thousands of voices (distillation; Hinton et al., 2015), without any emotion label, and then also the output
+of a linear layer on top of them, which is fitted to RAVDESS's labels (people outside the fold). A linear layer on its
+own features is enough for emotions (train/recipes/merging.py), and hardly overfits.
 """
 
 from __future__ import annotations

@@ -1,0 +1,15 @@
+"""People of a test whose names are those of the training in another spelling: the results say so."""
+
+from dataclasses import replace
+
+from support import factories
+from train.evaluation import own_data
+
+
+def test_a_name_in_another_spelling_is_reported():
+    model = replace(factories.checkpoint(), training={"persons": ["Anna", "bert"], "held_out": ["Carl"]})
+    assert own_data.whether_new(model, ["dora", "emil"]) == ""
+    told = own_data.whether_new(model, ["anna", "dora"])
+    assert "'anna' may be 'Anna' of the training data" in told and "better than for new people" in told
+    assert "'carl' may be 'Carl'" in own_data.whether_new(model, ["carl"])
+    assert "Carl validated the training" in own_data.whether_new(model, ["Carl"])
