@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from emorec.ui.service import Service
 
 USER_ERROR = 2  # exit code
+MAX_PAGES = 2_000  # whose contents are kept in memory, half a megabyte each; the least recently used is forgotten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +161,7 @@ def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSe
             footer_links=[],
             prevent_thread_lock=True,
             max_threads=layout.THREADS,
+            state_session_capacity=MAX_PAGES,
             app_kwargs=app_options(page.service, guard),
         )
     except OSError as error:

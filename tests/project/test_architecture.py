@@ -78,7 +78,7 @@ LAYERS = [
     ["emorec.ui.jobs"],
     ["emorec.ui.sessions"],
     ["emorec.ui.service"],
-    ["emorec.ui.api", "emorec.ui.live_route"],
+    ["emorec.ui.api", "emorec.ui.blocks", "emorec.ui.live_route"],
     ["emorec.ui.page"],
     ["emorec.ui.app", "emorec.ui"],
     ["emorec.cli"],
