@@ -31,6 +31,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import emorec
+from emorec import standard_streams
 from emorec.errors import EmorecError
 from emorec.ui import live_route, settings
 from emorec.ui.jobs.job_queue import BUSY
@@ -82,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns USER_ERROR if the page cannot be served with these settings.
     """
+    standard_streams.open_missing()
     parser = argparse.ArgumentParser(prog="app.py", description="Serve emorec's page.")
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     parser.add_argument("--library", metavar="DIR", help="show the results in this folder on the tab Library")
