@@ -43,6 +43,9 @@ PAGE = (
     "EMOREC_UPLOAD_QUOTA_MB",
 )
 DEFAULT_CACHE_MB = 4096.0
+NO_HOME = (
+    "There is no home folder of this user in which features could be stored; name a folder in EMOREC_CACHE, without ~."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +89,12 @@ def library_variables(environment: Environment = os.environ) -> dict[str, str]:
 def cache_folder(environment: Environment = os.environ) -> Path:
     """The folder for stored features: EMOREC_CACHE, or a subfolder of the user's cache directory."""
     chosen = environment.get("EMOREC_CACHE")
+    try:
+        folder = Path(chosen or platformdirs.user_cache_dir("emorec", appauthor=False)).expanduser()
+    except RuntimeError:  # an account without a home folder, as in some containers, or ~ with an unknown name
+        raise EmorecError(NO_HOME) from None
     if not chosen:
-        return Path(platformdirs.user_cache_dir("emorec", appauthor=False))
-    folder = Path(os.path.expanduser(chosen))
+        return folder
     if folder.exists() and not folder.is_dir():
         raise EmorecError(f"EMOREC_CACHE is {chosen}, which is no folder; set it to one, or to one that can be made.")
     return folder

@@ -8,7 +8,7 @@ import contextlib
 import sys
 
 # Only what --help and mistakes in the options need; torch, numpy and Altair are imported inside the functions.
-from emorec import settings
+from emorec import settings, standard_streams
 from emorec.cli import analyzing, comparing, failures, printing, query, streams
 from emorec.cli import options as cli_options
 from emorec.errors import EmorecError, require
@@ -20,6 +20,7 @@ STOPPED = "stopped."
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; what the user can correct is one sentence and code 2."""
+    standard_streams.open_missing()
     with contextlib.suppress(AttributeError):  # a program that calls this may have replaced stdout
         # A terminal without emoji, or a file name that is not text, must not cost a finished result.
         sys.stdout.reconfigure(errors=streams.PLAIN)  # pyright: ignore[reportAttributeAccessIssue]

@@ -23,6 +23,7 @@ from emorec.output.rows import DIGITS, person_of
 from emorec.output.summary import WHO
 from emorec.output.tables import choices, summary_values
 from emorec.output.text import plain
+from emorec.output.zips import DatedZipFile
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -52,6 +53,7 @@ def xlsx_bytes(timeline: Timeline) -> bytes:
     """
     require(EXTRA, "openpyxl")
     from openpyxl import Workbook
+    from openpyxl.writer.excel import ExcelWriter
 
     rows = sum(len(one) for one in timeline.each)
     if rows > MAX_ROWS:
@@ -61,7 +63,7 @@ def xlsx_bytes(timeline: Timeline) -> bytes:
         _add_sheet(book, name, content(timeline))
     _add_sheet(book, "choices", _choices(timeline))
     out = io.BytesIO()
-    book.save(out)
+    ExcelWriter(book, DatedZipFile(out)).save()  # as ``book.save``, whose ZIP file refuses the date of a wrong clock
     return out.getvalue()
 
 

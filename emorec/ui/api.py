@@ -6,7 +6,7 @@
 
 import contextlib
 import html
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,7 @@ from emorec.extraction import people_file, people_parsing
 from emorec.inference import baseline_choice
 from emorec.inference import prior as priors
 from emorec.inference.fusion import FUSIONS
-from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, Timeline, check
+from emorec.inference.timeline import DEFAULT_STEP, DEFAULT_WINDOW, check
 from emorec.output import tables
 from emorec.output.highlights import find_highlights
 from emorec.output.summary import summary
@@ -201,57 +201,6 @@ def add_endpoints(service: Service) -> None:
 def _path(file: gr.FileData) -> str:
     # Gradio passes the file as a dict to functions that it calls through ``api``.
     return cast(dict, file)["path"]
-
-
-class Page(gr.Blocks):
-    """A ``gr.Blocks`` that corrects the inputs of events.
-
-    A plain HTTP request may leave out the last inputs of an endpoint; they get their defaults, as in ``gradio_client``.
-    So requests stay valid when an endpoint gets a new parameter. A number outside the range of a slider becomes the
-    nearest one in the range, as in the browser; Gradio would report an error.
-    """
-
-    service: Service
-    script: str  # of the browser, for ``launch``
-
-    def validate_inputs(self, block_fn: Any, inputs: list) -> None:
-        """Correct ``inputs`` in place, then check that none is missing."""
-        missing = block_fn.inputs[len(inputs) :] if block_fn.api_visibility == "public" else []
-        inputs.extend(component.value for component in missing)
-        for index, (component, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
-            if isinstance(component, gr.Slider):
-                near = validation.is_finite(value)
-                inputs[index] = min(max(value, component.minimum), component.maximum) if near else component.value
-        super().validate_inputs(block_fn, inputs)
-
-    def shows(self, session: str, value: Any) -> bool:
-        """Whether a state of a session has this very value, so that no event has written another one meanwhile."""
-        if session not in self.state_holder:
-            return False
-        return any(state is value for state in list(self.state_holder.session_data[session].state_data.values()))
-
-    def forget(self, session: str, keys: Collection[str] | None = None) -> bool:
-        """Set the states of a session back to their first values.
-
-        With ``keys``, this is done only if its page shows features that are stored under one of these, and only for
-        this result. Returns whether anything was shown.
-        """
-        if session not in self.state_holder:
-            return False
-        states = self.state_holder.session_data[session].state_data
-        if keys is None:
-            states.clear()
-            return True
-        shown = [name for name, state in list(states.items()) if _key(state) in keys]
-        timelines = [name for name, state in list(states.items()) if isinstance(state, Timeline)]
-        for name in [*shown, *timelines] if shown else ():
-            states.pop(name, None)
-        return bool(shown)
-
-
-def _key(state: Any) -> str | None:
-    """The key of the features of an analysis; None for any other state."""
-    return getattr(getattr(state, "features", None), "key", None)
 
 
 @contextlib.contextmanager

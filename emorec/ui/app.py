@@ -31,6 +31,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import emorec
+from emorec import standard_streams
 from emorec.errors import EmorecError
 from emorec.ui import live_route, settings
 from emorec.ui.jobs.job_queue import BUSY
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from emorec.ui.service import Service
 
 USER_ERROR = 2  # exit code
+MAX_PAGES = 2_000  # whose contents are kept in memory, half a megabyte each; the least recently used is forgotten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns USER_ERROR if the page cannot be served with these settings.
     """
+    standard_streams.open_missing()
     parser = argparse.ArgumentParser(prog="app.py", description="Serve emorec's page.")
     parser.add_argument("--share", action="store_true", help="also give a public link, through Gradio's servers")
     parser.add_argument("--library", metavar="DIR", help="show the results in this folder on the tab Library")
@@ -160,6 +163,7 @@ def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSe
             footer_links=[],
             prevent_thread_lock=True,
             max_threads=layout.THREADS,
+            state_session_capacity=MAX_PAGES,
             app_kwargs=app_options(page.service, guard),
         )
     except OSError as error:

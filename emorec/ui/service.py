@@ -75,6 +75,9 @@ class Service:
         self.shelf = Shelf(library) if library else None
         # Forgets what Gradio keeps for a page, or only a result of it; ``Page.forget``, set by the page.
         self.forget_page: Callable[..., bool] = lambda session, keys=None: False
+        # Forgets what Gradio keeps for the sessions that have not been used for long and are not open, of which the
+        # argument tells; ``Page.forget_unused``, set by the page.
+        self.forget_unused: Callable[[Callable[[str], bool]], None] = lambda is_open: None
         # Whether the page of a session still has this value as a state; ``Page.shows``, set by the page.
         self.page_shows: Callable[[str, Any], bool] = lambda session, value: True
         self.shared_cache = settings.shared_store(public=public)
@@ -196,6 +199,8 @@ class Service:
             work.join()
         if self.browsers.is_gone(owner):  # it may have come back meanwhile
             self.files.remove_files(owner)
+            if not self.files.is_known(owner):  # its data are removed, and nothing would end it once more
+                self.browsers.forget(owner)
 
     def _end(self, owner: str) -> None:
         """Stop the jobs of a session, or of a browser, and remove all its data."""
@@ -251,6 +256,7 @@ class Service:
         """
         self.files.remove_unclaimed()
         self.live.end_idle()
+        self.forget_unused(self.open_pages.may_be_open)
         for session in self.files.idle_sessions():
             pages = (session, *self.browsers.pages(session))
             batch = self.batches.get(session)  # it may run although no job does, between two jobs

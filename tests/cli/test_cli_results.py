@@ -396,9 +396,29 @@ sys.exit(cli.main())
 """
 
 
+PATHS = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cli")])}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a program is started without a descriptor")
+@pytest.mark.parametrize("closed", [(0, 1, 2), (0,), (1,), (2,)])
+def test_results_are_written_by_a_program_that_was_started_without_standard_streams(closed, tmp_path):
+    program = PROGRAM.replace("sys.exit(cli.main())", "code = cli.main()")
+    # The null device, and not a file of a library, has the place of each stream.
+    program += "import os\nsame = lambda number: os.path.samestat(os.fstat(number), os.stat(os.devnull))\n"
+    program += f"sys.exit(code or not all(map(same, {closed})))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "analyze", "clip.wav", "--no_plot"],
+        cwd=tmp_path,
+        env=os.environ | PATHS,
+        preexec_fn=lambda: [os.close(number) for number in closed],
+        timeout=300,
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "emorec-out" / "clip.csv").exists()
+
+
 def test_without_any_language_of_the_system_results_are_written(tmp_path):
-    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cli")])
+    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""} | PATHS
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "analyze", os.fsencode("clip.wav"), "--no_plot"],
         cwd=tmp_path,

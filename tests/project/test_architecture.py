@@ -51,7 +51,7 @@ LIBRARY_HOMES = {
 # know each other.
 LAYERS = [
     ["emorec.errors", "emorec._version"],
-    ["emorec.emotions", "emorec.files", "emorec.prefetch", "emorec.ranges"],
+    ["emorec.emotions", "emorec.files", "emorec.prefetch", "emorec.ranges", "emorec.standard_streams"],
     ["emorec.affect", "emorec.annotation", "emorec.settings", "emorec.childprocess"],
     ["emorec.media"],
     ["emorec.download", "emorec.face", "emorec.voice"],
@@ -78,7 +78,7 @@ LAYERS = [
     ["emorec.ui.jobs"],
     ["emorec.ui.sessions"],
     ["emorec.ui.service"],
-    ["emorec.ui.api", "emorec.ui.live_route"],
+    ["emorec.ui.api", "emorec.ui.blocks", "emorec.ui.live_route"],
     ["emorec.ui.page"],
     ["emorec.ui.app", "emorec.ui"],
     ["emorec.cli"],

@@ -146,6 +146,16 @@ def test_the_environment_names_the_cache(tmp_path, monkeypatch):
     assert settings.cache_folder().name == "emorec" and settings.cache_folder().is_absolute()
 
 
+@pytest.mark.parametrize("given", ["", "~/cache", "~nobody-of-this-name/cache"])
+def test_an_account_without_a_home_is_told_to_name_a_cache(given, monkeypatch, tmp_path):
+    for variable in ("HOME", "XDG_CACHE_HOME", "USERPROFILE", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as it is for a number without a name
+    with pytest.raises(EmorecError, match=r"^There is no home folder of this user .* name a folder in EMOREC_CACHE"):
+        settings.cache_folder({"EMOREC_CACHE": given})
+    assert settings.cache_folder({"EMOREC_CACHE": str(tmp_path)}) == tmp_path
+
+
 def test_the_library_refuses_a_wrong_limit_before_any_work(recording, analyzer, monkeypatch, tmp_path):
     monkeypatch.setenv("EMOREC_CACHE_MB", "4GB")
     with pytest.raises(EmorecError, match="^EMOREC_CACHE_MB is '4GB'; set it to a number of megabytes"):

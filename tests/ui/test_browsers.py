@@ -262,6 +262,22 @@ def test_deleting_a_recent_analysis_deletes_its_file_and_its_features_once_nothi
     assert forgotten == ["mine.wav", "other.wav"] and service.memory.recent_analyses("page") == []
 
 
+@pytest.mark.parametrize("end", ["delete_session_data", "end_idle_sessions"])
+def test_a_browser_without_data_is_forgotten_when_its_last_page_is_closed(service, clock, end):
+    browser = service.browsers.enter("page", TOKEN)
+    service.files.use("page")
+    with service.open_pages.heartbeats.holding("page", pytest.fail):
+        if end == "delete_session_data":
+            service.delete_session_data("page")
+        else:
+            clock.now += KEEP + 1
+            service.end_idle_sessions()
+        assert service.browsers.pages(browser) == ["page"]  # it is still open
+    service.end_session("page")
+    until(lambda: not service.browsers.is_known(browser))
+    assert service.browsers.owner("page") == "page"
+
+
 def test_deleting_all_ends_the_live_sessions_of_every_page_of_the_browser(service, monkeypatch):
     ended = []
     monkeypatch.setattr(service.live, "end", ended.append)

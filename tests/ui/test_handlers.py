@@ -3,6 +3,7 @@
 import functools
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -345,6 +346,22 @@ def test_a_deletion_empties_all_that_the_page_shows_and_forgets_what_the_other_p
     assert emptied["live-chart"] is None and emptied["range"] == "" and not emptied["live-save"]["interactive"]
     kept = [built.state_holder[session][analysis._id].path for session in ("a", "b", "stranger")]
     assert kept == ["a", "", "stranger"]  # of its own page the new value is on its way
+
+
+def test_what_gradio_keeps_of_a_page_is_forgotten_an_hour_after_its_last_use_unless_it_is_open(page):
+    built = page()
+    Server.create_app(built)
+    service, holder = built.service, built.state_holder
+    for session in ("closed", "recent", "streaming", "beating"):
+        assert holder[session].config_values  # Gradio's copy of the page
+        if session != "recent":
+            holder.time_last_used[session] -= timedelta(hours=1, seconds=1)
+    with (
+        service.open_pages.connected("streaming"),
+        service.open_pages.heartbeats.holding("beating", pytest.fail),
+    ):
+        service.end_idle_sessions()
+    assert set(holder.session_data) == set(holder.time_last_used) == {"recent", "streaming", "beating"}
 
 
 def test_a_deletion_of_one_recording_takes_its_result_from_the_other_pages_of_the_browser_alone(page, monkeypatch):

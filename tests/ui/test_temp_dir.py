@@ -95,6 +95,32 @@ def test_a_folder_that_somebody_has_removed_is_no_error(tmp_path):
         mine.sweep()
 
 
+def test_what_the_system_has_cleaned_away_is_made_again_with_its_lock(tmp_path):
+    with contextlib.closing(ServerTempDir(tmp_path)) as mine:
+        for cleaned in (mine.temporary, mine.path):
+            shutil.rmtree(cleaned)
+            mine.sweep()
+            assert mine.temporary.is_dir() and mine.path.stat().st_mode & 0o077 == 0
+        with contextlib.closing(ServerTempDir(tmp_path)):  # it removes the folders of dead servers
+            assert mine.temporary.is_dir()
+    mine.sweep()  # one that was under way when the server ended
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_lasts_as_long_as_the_server_never_looks_unused(tmp_path):
+    with contextlib.closing(ServerTempDir(tmp_path)) as mine:
+        example, upload = mine.path / ("a" * 64) / "example.mp4", mine.path / "emorec-random" / "visitor.mp4"
+        for file in (example, upload):
+            file.parent.mkdir()
+            file.write_text("x")
+        lasting = [mine.path / temp_dir.LOCK, mine.temporary, example]
+        for path in (*lasting, upload):
+            os.utime(path, (0, 0))
+        mine.sweep()
+        assert all(path.stat().st_mtime > 0 for path in lasting)
+        assert upload.stat().st_mtime == 0
+
+
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(EmorecError, match=r"^Uploads cannot be kept in .*GRADIO_TEMP_DIR\.$"):

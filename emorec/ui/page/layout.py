@@ -15,7 +15,7 @@ from gradio.themes import Base
 from gradio.themes.utils import colors, sizes
 
 from emorec.analyzer import Analyzer
-from emorec.ui import api, file_fragments, fragments
+from emorec.ui import api, blocks, file_fragments, fragments
 from emorec.ui.page import (
     controls,
     current_timeline,
@@ -111,7 +111,7 @@ SCRIPTS = {name: SPARE_IN_SCRIPTS.sub("", (ASSETS / name).read_text(encoding="ut
 
 def build(
     analyzer: Analyzer, example: Path | None = None, public: bool = False, library_folder: Path | None = None
-) -> api.Page:
+) -> blocks.Page:
     """The page over a loaded Analyzer, with its ``service``.
 
     ``example`` is a clip that visitors may try; ``public`` is whether the page has a public link; the tab Library shows
@@ -120,7 +120,7 @@ def build(
     """
     service = Service(analyzer, example, public, library=library_folder)
     # Without ``delete_cache``, which would also remove files that are in use; ``service.files`` removes the others.
-    with api.Page(title="emorec", analytics_enabled=False) as page:
+    with blocks.Page(title="emorec", analytics_enabled=False) as page:
         session = SimpleNamespace(
             analysis=gr.State(Analysis()),
             revision=gr.State(0),  # a new value means that there is something else to draw
@@ -160,6 +160,7 @@ def build(
         api.add_endpoints(service)
         states = {session.edited._id, session.marked._id}
     page.service, service.forget_page, service.page_shows = service, page.forget, page.shows
+    service.forget_unused = page.forget_unused
     page.script = page_script(*edits_and_downloads(page, states))
     page.queue(max_size=MAX_EVENTS)
     page._queue.sleep_when_free = QUEUE_SLEEP  # Gradio has no public setting for it

@@ -2,12 +2,12 @@
 
 import csv
 import itertools
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from emorec import files
 from emorec.output import names, spreadsheets, tables
+from emorec.output.zips import DatedZipFile
 from emorec.ui.page.recordings import COLUMNS, HOW, values
 from emorec.ui.sessions.batch import DONE, Item
 
@@ -48,7 +48,7 @@ def _write_zip(items: Sequence[Item], done: Sequence[Item], file: Path) -> None:
     everything = file.with_name(NAMES["rows"])
     _write_rows(done, everything)
     taken: set[str] = {"recordings", "recordings.rows"}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with DatedZipFile(file) as archive:
         archive.writestr(NAMES["table"], table(items))
         archive.write(everything, everything.name)
         for item in done:

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,7 @@ class ServerTempDir:
     """
 
     def __init__(self, common: Path | str | None = None):
+        self._closing, self._closed = threading.Lock(), False
         setting = VARIABLE if common or os.environ.get(VARIABLE) else CACHE_VARIABLE
         common = Path(common or common_folder())
         try:
@@ -90,8 +92,10 @@ class ServerTempDir:
     def sweep(self, idle: bool = False, now: float | None = None) -> None:
         """Remove unfinished uploads: all of them if no upload is in progress (``idle``), else only stale ones.
 
-        Old temporary files and empty upload folders are removed too. ``now`` is a time (s) as ``time.time()`` gives it.
+        Old temporary files and empty upload folders are removed too, and what the system has removed is made again.
+        ``now`` is a time (s) as ``time.time()`` gives it.
         """
+        self._keep_from_cleaners()
         now = time.time() if now is None else now
         kept_since = math.inf if idle else now - STALE
         for path in self.path.glob(UNFINISHED):
@@ -105,6 +109,24 @@ class ServerTempDir:
             if _changed(path) < now - STALE:
                 with contextlib.suppress(OSError):
                     path.rmdir()  # only an empty one
+
+    def _keep_from_cleaners(self) -> None:
+        """Give what lasts as long as the server the time of now, and make it again if it is missing.
+
+        Systems remove from /tmp, and from caches, what has not been used for days.
+        """
+        with self._closing, contextlib.suppress(OSError):  # a full disk; the next time may succeed
+            if self._closed:
+                return
+            if not self.path.is_dir():
+                self.path.mkdir(mode=0o700, parents=True)
+            if not (self.path / LOCK).exists():
+                os.close(self._lock)
+                self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+                files.lock(self._lock)
+            self.temporary.mkdir(exist_ok=True)
+            for lasting in (self.path / LOCK, self.temporary, *self.path.glob(f"{DIGEST}/*")):
+                os.utime(lasting)
 
     @contextlib.contextmanager
     def used_for_temporary_files(self) -> Iterator[None]:
@@ -121,8 +143,10 @@ class ServerTempDir:
 
     def close(self) -> None:
         """Remove the folder with everything in it; what is in use on Windows is removed by the next server."""
-        emptied = files.empty(self.path, (LOCK,))
-        os.close(self._lock)
+        with self._closing:
+            self._closed = True
+            emptied = files.empty(self.path, (LOCK,))
+            os.close(self._lock)
         if emptied:  # only now, as Windows does not remove an open file
             shutil.rmtree(self.path, ignore_errors=True)
 

@@ -200,6 +200,11 @@ class SessionFiles:
         with self._lock:
             self._session(session)
 
+    def is_known(self, session: str) -> bool:
+        """Whether the session was in use since its files were removed last."""
+        with self._lock:
+            return self._owner(session) in self._sessions
+
     def remove_files(self, session: str, file: Path | str | None = None) -> None:
         """Remove one file of a session, or all; its own folder, which may contain stored features, stays."""
         with self._lock:

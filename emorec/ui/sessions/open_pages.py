@@ -23,6 +23,10 @@ class OpenPages:
         """Whether a session without a connection may still be an open page: it had a stream within KEEP seconds."""
         return self._browsers.owner(session) != session and not self._presence.is_silent(session, KEEP)
 
+    def may_be_open(self, session: str) -> bool:
+        """Whether a session has a heartbeat, as far as Gradio knows, or had a stream within KEEP seconds."""
+        return self.heartbeats.is_open(session) or not self._presence.is_silent(session, KEEP)
+
     def connected(self, name: str) -> AbstractContextManager[None]:
         """Within this context, a stream of the session or event ``name`` is open, so its page is open too."""
         self._browsers.seen(name)
