@@ -1,15 +1,17 @@
 """The page's scripts in a page of their own, with as much around them as they need and no server."""
 
+import base64
 import contextlib
 import json
 import re
 
+import numpy as np
 import pytest
 
 from emorec.output.chart_data import clock
 from emorec.ui import fragments, overview
 from emorec.ui.page import layout
-from support import factories
+from support import factories, make_media
 
 ADDRESS = "http://127.0.0.1:9/"  # nothing listens there
 SECONDS = 20
@@ -69,6 +71,15 @@ BRUSH = """() => {
 }"""
 
 
+VIDEO = "document.querySelector('video')"
+# The values of red, green and blue that the video shows.
+PICTURE = """() => {
+  const video = document.querySelector("video"), drawing = document.createElement("canvas").getContext("2d");
+  Object.assign(drawing.canvas, { width: video.videoWidth, height: video.videoHeight });
+  drawing.drawImage(video, 0, 0);
+  const all = drawing.getImageData(0, 0, video.videoWidth, video.videoHeight).data;
+  return [...all].filter((value, place) => place % 4 < 3);
+}"""
 DRAW = """() => {
   document.querySelector("#timeline").innerHTML = '<svg class="marks" width="300" height="90">'
     + '<g class="role-frame root"><path class="background" d="M0 0H300V90H0Z"/></g></svg>';
@@ -254,6 +265,25 @@ def test_a_player_that_plays_nothing_has_no_place(opened):
     page = opened('<div id="player"><video hidden></video></div>', "page.js", "recordings.js")
     assert page.evaluate("window.emorecNow()") is None
     assert page.evaluate("document.querySelector('video').hidden = false, window.emorecNow()") == "0:00"
+
+
+def test_a_seek_goes_to_its_moment_in_a_file_whose_times_begin_late(opened, tmp_path):
+    late = make_media.record(tmp_path / "late.webm", make_media.Video(codec="libvpx", duration=4, start=3))
+    source = f"data:video/webm;base64,{base64.b64encode(late.read_bytes()).decode()}"
+    page = opened(result() + f'<div id="player"><video muted src="{source}"></video></div>', *VIEW, "recordings.js")
+    for seek in ("window.emorecSeek(1.52)", "document.querySelector('[data-seek]').click()"):
+        page.evaluate(f"document.body.insertAdjacentHTML('beforeend', '<button data-seek=1.52></button>'); {seek}")
+        page.wait_for_function(f"(({{ readyState, seeking }}) => readyState > 1 && !seeking)({VIDEO})")
+        assert make_media.read_time(np.array(page.evaluate(PICTURE)).reshape(128, 192, 3)) == 4.52
+        assert page.evaluate("[window.emorecAt(), window.emorecNow()]") == [pytest.approx(1.52), "0:01.5"]
+        page.evaluate("window.emorecSeek(0)")
+    # Before there are metadata, as where the browser saves data, the place is the one that will be sought.
+    page = opened(result() + '<div id="player"><video></video></div>', *VIEW)
+    page.evaluate("window.emorecSeek(2)")
+    assert page.evaluate("window.emorecAt()") == 2
+    page.evaluate(f"{VIDEO}.src = {json.dumps(source)}")
+    page.wait_for_function(f"{VIDEO}.currentTime === 5")
+    assert page.evaluate("window.emorecAt()") == 2
 
 
 def test_a_button_that_was_to_delete_one_recording_does_not_delete_another(opened):

@@ -5,7 +5,12 @@
   const player = () => find("#player :is(video, audio):not([hidden])"); // hidden: the browser cannot play it
   const whole = () => find("#overview .overview")?.dataset;
   const summary = () => find("#summary [data-duration]")?.dataset;
-  const duration = () => Number(summary()?.duration) || player()?.duration || 0;
+  const duration = () => Number(summary()?.duration) || player()?.duration - begin(player()) || 0;
+  // The time (s) that the browser gives to the beginning of a recording. Where the times of a file do not begin at 0, as
+  // in cut ones, Chromium keeps them; Firefox and the server count from the beginning. It is known with the metadata; until
+  // then a seek waits.
+  const beginnings = new WeakMap(), awaiting = new WeakMap();
+  const begin = (media) => beginnings.get(media) ?? 0;
   // Vega's frame: its width is the time from the start to the end of the shown part.
   const frameOf = () => find("#timeline svg.marks .role-frame.root path.background")?.getBoundingClientRect();
   // The part (s) of the recording that the chart shows.
@@ -31,7 +36,7 @@
   let own = { recording: undefined, time: 0 };
   const now = () => {
     const media = player(), { recording, first } = whole() ?? {};
-    if (media) return media.currentTime;
+    if (media) return awaiting.get(media) ?? Math.max(0, media.currentTime - begin(media));
     if (own.recording !== recording) own = { recording, time: Number(first) || 0 };
     return own.time;
   };
@@ -68,7 +73,8 @@
   // With ``focus`` the arrow keys go on from there.
   const seek = (time, focus = false) => {
     const media = player(), to = Math.min(time, duration());
-    if (media) media.currentTime = Math.max(0, to);
+    if (media && !media.readyState) awaiting.set(media, Math.max(0, to));
+    else if (media) media.currentTime = begin(media) + Math.max(0, to);
     else own = { recording: whole()?.recording, time: Math.max(Number(whole()?.first) || 0, to) };
     place();
     if (focus) playhead.focus({ preventScroll: true });
@@ -151,6 +157,11 @@
   });
 
   // Media events do not bubble, but capturing listeners get them.
+  document.addEventListener("loadedmetadata", ({ target }) => {
+    beginnings.set(target, target.currentTime);
+    if (awaiting.has(target)) target.currentTime = begin(target) + awaiting.get(target);
+    awaiting.delete(target);
+  }, true);
   for (const name of ["timeupdate", "seeking", "seeked", "loadedmetadata", "pause"]) {
     document.addEventListener(name, place, true);
   }

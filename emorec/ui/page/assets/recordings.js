@@ -15,7 +15,7 @@
 
   window.emorecNow = () => {
     const media = find("#player :is(video, audio):not([hidden])"); // hidden: the browser cannot play it
-    return media && window.emorecClock(Math.floor(10 * media.currentTime) / 10);
+    return media && window.emorecClock(Math.floor(10 * window.emorecAt()) / 10);
   };
 
   // Sends a request until there is an answer, because a page that has just been opened may ignore the field. If the page
