@@ -100,17 +100,15 @@ def cache_folder(environment: Environment = os.environ) -> Path:
     return folder
 
 
-def make_cache_folder(folder: Path) -> None:
-    """Make a folder for stored features, if it is missing. Raises OSError.
+def make_default_cache(folder: Path) -> None:
+    """Make a folder for stored features private, if it is the default one and is missing. Raises OSError.
 
-    The default one is private when it is made, because features hold small pictures of faces. The access to one that a
-    user names is the user's choice.
+    Features hold small pictures of faces. The access to a folder that a user names is the user's choice.
     """
-    is_default = False
     if not os.environ.get("EMOREC_CACHE"):
         with contextlib.suppress(EmorecError):  # without a home folder there is no default
-            is_default = folder == cache_folder()
-    folder.mkdir(mode=0o700 if is_default else 0o777, parents=True, exist_ok=True)
+            if folder == cache_folder():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def cache_limit(environment: Environment = os.environ) -> float:

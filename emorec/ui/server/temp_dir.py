@@ -19,7 +19,7 @@ from pathlib import Path
 
 from emorec import files
 from emorec.errors import EmorecError
-from emorec.settings import cache_folder, make_cache_folder
+from emorec.settings import cache_folder, make_default_cache
 
 VARIABLE = "GRADIO_TEMP_DIR"  # Gradio reads it too
 CACHE_VARIABLE = "EMOREC_CACHE"
@@ -44,7 +44,8 @@ def check_store() -> None:
     """Raise EmorecError if no file can be made in the folder for stored features: no analysis could succeed."""
     folder = cache_folder()
     try:
-        make_cache_folder(folder)
+        make_default_cache(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -68,7 +69,7 @@ class ServerTempDir:
         common = Path(common or common_folder())
         try:
             if setting == CACHE_VARIABLE:
-                make_cache_folder(cache_folder())
+                make_default_cache(cache_folder())
             common.mkdir(parents=True, exist_ok=True)
             remove_leftovers(common)
             unready = Path(tempfile.mkdtemp(prefix=UNREADY, dir=common))
