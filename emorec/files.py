@@ -69,7 +69,7 @@ def empty(folder: Path, keep: Collection[str]) -> bool:
     Files in use stay on Windows, and others that the process may not remove. A folder of another user is removed with
     ``keep``, and a link stays as it is.
     """
-    if not _is_own(folder):  # somebody else may replace it by a link at any moment, and ``rmtree`` follows none
+    if not is_own(folder):  # somebody else may replace it by a link at any moment, and ``rmtree`` follows none
         shutil.rmtree(folder, ignore_errors=True)
         return False
     for path in folder.glob("*"):  # nothing if somebody has removed the folder
@@ -81,7 +81,7 @@ def empty(folder: Path, keep: Collection[str]) -> bool:
     return all(path.name in keep for path in folder.glob("*"))
 
 
-def _is_own(folder: Path) -> bool:
+def is_own(folder: Path) -> bool:
     """Whether there is a folder, and no link to one, that the user of this process made."""
     try:
         found = folder.lstat()

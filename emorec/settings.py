@@ -100,6 +100,17 @@ def cache_folder(environment: Environment = os.environ) -> Path:
     return folder
 
 
+def make_default_cache(folder: Path) -> None:
+    """Make a folder for stored features private, if it is the default one and is missing. Raises OSError.
+
+    Features hold small pictures of faces. The access to a folder that a user names is the user's choice.
+    """
+    if not os.environ.get("EMOREC_CACHE"):
+        with contextlib.suppress(EmorecError):  # without a home folder there is no default
+            if folder == cache_folder():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def cache_limit(environment: Environment = os.environ) -> float:
     """The size limit (MB) of all stored features, from EMOREC_CACHE_MB; 0: only those of the latest recording stay."""
     given = environment.get("EMOREC_CACHE_MB")

@@ -24,7 +24,7 @@ from emorec.face.detection import Detector
 from emorec.media.streams import MediaInfo
 from emorec.models import identity, speaker
 from emorec.models.checkpoint import Checkpoint
-from emorec.settings import cache_folder
+from emorec.settings import cache_folder, make_default_cache
 
 EXTRACTION = 15  # increases with every change of what is extracted from the same recording by the same networks
 
@@ -101,6 +101,7 @@ class Store:
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         try:
+            make_default_cache(self._cache)
             yield
         except OSError as error:
             if isinstance(error, FileNotFoundError) and self._is_writable():

@@ -39,23 +39,29 @@ def next_form(path: Path, begin: int) -> int | None:
     """The byte at which the first link after the one at the byte ``begin`` starts whose sound has another form, None if
     there is none."""
     first = None
-    for at, form in _beginnings(path, begin):
+    for at, form in _links(path, begin):
         first = first or form
         if form != first:
             return at
     return None
 
 
-def _beginnings(path: Path, begin: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
-    """The byte at which each stream of sound begins, with its codec and its form; ends where the file is damaged."""
+def _links(path: Path, begin: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
+    """The byte at which each link begins, with the codec and the form of its first stream of sound; ends where the file
+    is damaged."""
+    start: int | None = None  # of the link whose streams begin at these pages, until its first sound is found
+    heads = False  # whether the page before begins a stream: all streams of a link begin before its other pages
     with open(path, "rb") as file:
         file.seek(begin)
         while (header := file.read(HEADER))[:4] == PAGE and len(header) == HEADER:
             sizes = file.read(header[-1])
             if header[5] & FIRST_OF_STREAM:
+                start = start if heads else begin
                 head = file.read(LONGEST_FORM)
                 for codec, where in FORMS.items():
-                    if head.startswith(codec):
-                        yield begin, (codec, head[len(codec) :][where])
+                    if start is not None and head.startswith(codec):
+                        yield start, (codec, head[len(codec) :][where])
+                        start = None
+            heads = bool(header[5] & FIRST_OF_STREAM)
             begin += HEADER + len(sizes) + sum(sizes)
             file.seek(begin)

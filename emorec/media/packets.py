@@ -211,7 +211,8 @@ class Packets:
             yield packet
 
     def _demux(self) -> Iterator[av.Packet]:
-        failures, latest = 0, None  # the packet read last
+        failures, searched = 0, False
+        latest: av.Packet | None = None  # the packet read last
         while failures < MAX_FAILURES:
             try:
                 for packet in self.container.demux():
@@ -224,8 +225,9 @@ class Packets:
             except IndexError:
                 return  # PyAV raises it at the end if a stream appeared in the middle
             except AV_ERRORS as error:
-                if isinstance(error, PatchWelcomeError) and self.format == "ogg" and not self.has["video"]:
-                    self.next_link = next_form(self._path, self._begin)
+                changed = isinstance(error, PatchWelcomeError) and self.format == "ogg" and not self.has["video"]
+                if changed and not searched:  # once, as it reads the whole file
+                    self.next_link, searched = next_form(self._path, self._begin), True
                     if self.next_link is not None:
                         return
                 failures += 1

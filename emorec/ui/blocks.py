@@ -67,8 +67,9 @@ class Page(gr.Blocks):
         for session, last_used in list(holder.time_last_used.items()):
             if last_used < oldest and not is_open(session):
                 with holder.lock:
-                    holder.session_data.pop(session, None)
-                    holder.time_last_used.pop(session, None)
+                    if holder.time_last_used.get(session) == last_used:  # the page may have come back in this moment
+                        holder.session_data.pop(session, None)
+                        holder.time_last_used.pop(session, None)
 
 
 def _key(state: Any) -> str | None:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from emorec import files
-from emorec.settings import cache_folder
+from emorec.settings import cache_folder, make_default_cache
 from emorec.ui.server import log
 
 NAME = "example.mp4"
@@ -40,6 +40,7 @@ def clip() -> Path | None:
     if file.exists():
         return file
     try:
+        make_default_cache(file.parent.parent)
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent) as folder:
             unfinished = Path(folder) / NAME

@@ -6,11 +6,8 @@ import pytest
 
 from emorec.media import streams as media
 from support.decoding import undamaged
+from support.joined import joined, onsets
 from support.make_media import Audio, Video, read_time, record
-
-RATE = 16_000
-NOISY = 0.1
-"""Loudness that only the tones reach."""
 
 VIDEOS = {
     "ts": (Video("mpeg2video"), Audio("mp2")),
@@ -19,14 +16,6 @@ VIDEOS = {
     "webm": (Video("libvpx"), Audio("libopus")),
 }
 SOUNDS = {"opus": "libopus", "ogg": "vorbis", "flac": "flac"}
-
-
-def joined(folder, suffix, *parts):
-    """One file of the bytes of several recordings, each a pair of ``Video`` and ``Audio``."""
-    names = [record(folder / f"{number}.{suffix}", *part) for number, part in enumerate(parts)]
-    whole = folder / f"joined.{suffix}"
-    whole.write_bytes(b"".join(name.read_bytes() for name in names))
-    return whole
 
 
 def moved(source, target, seconds):
@@ -43,19 +32,6 @@ def moved(source, target, seconds):
                 )
                 new.mux(packet)
     return target
-
-
-def onsets(path, damages=None):
-    """The times (s) at which silence ends, and the time at which the sound does; the sound is one unbroken stretch."""
-    blocks = list(undamaged(media.audio(path), [] if damages is None else damages))
-    assert all(
-        abs(block.time + len(block.samples) / RATE - following.time) < 1e-6
-        for block, following in zip(blocks, blocks[1:], strict=False)
-    )
-    samples = np.concatenate([block.samples for block in blocks])
-    loud = np.flatnonzero(np.abs(samples) > NOISY)
-    starts = loud[np.diff(loud, prepend=-RATE) > RATE // 10]
-    return blocks[0].time + starts / RATE, blocks[0].time + len(samples) / RATE
 
 
 def check_parts(path, lengths, tones, said=None):
@@ -198,40 +174,3 @@ def test_pictures_that_are_far_apart_and_reordered_keep_their_times(codec, start
     assert [frame.time for frame in frames] == pytest.approx(np.arange(start and 16.0, 20.0, 2.0))
     assert [read_time(frame.image) for frame in frames] == pytest.approx([frame.time for frame in frames], abs=0.01)
     assert complaints == []
-
-
-def chained(folder, suffix, *audios):
-    return joined(folder, suffix, *[(None, audio) for audio in audios])
-
-
-@pytest.mark.parametrize(
-    ("suffix", "codec", "forms"),
-    [
-        ("opus", "libopus", [("mono", 48_000), ("stereo", 48_000), ("mono", 48_000)]),
-        ("ogg", "vorbis", [("stereo", 44_100), ("stereo", 48_000), ("stereo", 48_000), ("stereo", 22_050)]),
-    ],
-)
-def test_links_of_chained_sound_may_have_other_channels_or_another_rate(suffix, codec, forms, tmp_path):
-    tones = [1.0, 2.0, 3.0, 2.5]
-    audios = [
-        Audio(codec, rate=rate, layout=layout, tones=((tone, tone + 0.5),))
-        for tone, (layout, rate) in zip(tones, forms, strict=False)
-    ]
-    path, said = chained(tmp_path, suffix, *audios), []
-    onset_times, end = onsets(path, said)
-    assert onset_times == pytest.approx([4.0 * number + tones[number] for number in range(len(forms))], abs=0.05)
-    assert end == pytest.approx(4.0 * len(forms), abs=0.05) and said == []
-    assert media.probe(path).duration == pytest.approx(4.0 * len(forms), abs=0.05)
-    later = [block for block in media.audio(path, start=8.0) if isinstance(block, media.AudioBlock)]
-    assert later[0].time == 8.0 and sum(len(block.samples) for block in later) / RATE == pytest.approx(end - 8.0)
-    part = list(undamaged(media.audio(path, end=5.5), said))
-    assert part[-1].time + len(part[-1].samples) / RATE == pytest.approx(5.5) and said == []
-
-
-def test_a_link_that_cannot_be_read_is_said_to_be_cut_off(tmp_path):
-    path = chained(tmp_path, "opus", Audio("libopus"), Audio("libopus", layout="stereo"))
-    path.write_bytes(path.read_bytes()[: (tmp_path / "0.opus").stat().st_size + 60])
-    said = []
-    assert onsets(path, said)[1] == pytest.approx(4.0, abs=0.05)
-    assert said == ["The audio is damaged or cut off after 4.0 s; what could be read was used."]
-    assert media.probe(path).duration == pytest.approx(4.0, abs=0.05)

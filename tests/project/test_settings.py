@@ -8,9 +8,12 @@ import pytest
 from emorec import analyzer as engine
 from emorec import cli, settings
 from emorec.errors import EmorecError
+from emorec.extraction.feature_folder import Head
+from emorec.extraction.storing import Store
 from emorec.settings import Limits
-from emorec.ui import app
+from emorec.ui import app, example
 from emorec.ui import settings as page_settings
+from emorec.ui.server.temp_dir import ServerTempDir, check_store
 
 # Names, wrong values, and whether only the page reads it.
 WRONG = [
@@ -144,6 +147,44 @@ def test_the_environment_names_the_cache(tmp_path, monkeypatch):
     assert settings.cache_folder({"EMOREC_CACHE": "~/cache"}) == Path("~/cache").expanduser()
     monkeypatch.delenv("EMOREC_CACHE")
     assert settings.cache_folder().name == "emorec" and settings.cache_folder().is_absolute()
+
+
+@pytest.fixture
+def default_cache(tmp_path, monkeypatch):
+    """The default folder for features, which is missing; other accounts may read what is made."""
+    monkeypatch.delenv("EMOREC_CACHE", raising=False)
+    monkeypatch.setattr(settings.platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache" / "emorec"))
+    before = os.umask(0o022)
+    yield tmp_path / "cache" / "emorec"
+    os.umask(before)
+
+
+def stores(cache):
+    Store(cache, "0" * 32).write_head(Head(media={}, settings={}, duration=1.0))
+
+
+def keeps_uploads(cache):
+    ServerTempDir().close()
+
+
+@pytest.mark.parametrize("made", [stores, keeps_uploads, lambda _: check_store(), lambda _: example.clip()])
+def test_the_default_cache_is_private_and_no_other_folder_is_changed(made, default_cache, monkeypatch):
+    """It holds small pictures of faces."""
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    monkeypatch.setattr(example, "record", lambda file: file.touch())
+
+    def mode(folder):
+        return folder.stat().st_mode & 0o777
+
+    made(default_cache)
+    assert mode(default_cache) == 0o700 and mode(default_cache.parent) == 0o755
+    default_cache.chmod(0o750)
+    made(default_cache)
+    assert mode(default_cache) == 0o750
+    named = default_cache.with_name("named")
+    monkeypatch.setenv("EMOREC_CACHE", str(named))
+    made(named)
+    assert mode(named) == 0o755
 
 
 @pytest.mark.parametrize("given", ["", "~/cache", "~nobody-of-this-name/cache"])

@@ -136,6 +136,19 @@ def test_all_uploads_together_have_a_quota(served, client):
     assert wait_for(lambda: not served.guard.uploads.active)
 
 
+def test_nothing_is_uploaded_into_a_folder_that_another_account_has_put_in_place(served, client):
+    own, aside = served.temp_dir.path, served.temp_dir.path.with_name("aside")
+    own.rename(aside)
+    own.symlink_to(aside)
+    try:
+        sent = client.post(f"{API}/upload", files={"files": ("a.mp4", b"x")})
+    finally:
+        own.unlink()
+        aside.rename(own)
+    assert sent.status_code == 507 and sent.text == uploads.TAKEN
+    assert upload(client, b"small")
+
+
 def test_an_error_does_not_end_the_removal_of_unfinished_files(monkeypatch):
     passes = []
 

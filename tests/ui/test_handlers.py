@@ -364,6 +364,18 @@ def test_what_gradio_keeps_of_a_page_is_forgotten_an_hour_after_its_last_use_unl
     assert set(holder.session_data) == set(holder.time_last_used) == {"recent", "streaming", "beating"}
 
 
+def test_a_page_that_comes_back_in_the_moment_when_it_would_be_forgotten_stays(page):
+    built = page()
+    Server.create_app(built)
+    holder = built.state_holder
+    kept = holder["sleeping"]
+    holder.time_last_used["sleeping"] -= timedelta(hours=1, seconds=1)
+    built.forget_unused(
+        lambda session: holder[session] is None
+    )  # it is used again after the time of its last use was read
+    assert holder.session_data == {"sleeping": kept}
+
+
 def test_a_deletion_of_one_recording_takes_its_result_from_the_other_pages_of_the_browser_alone(page, monkeypatch):
     monkeypatch.setattr(Analyzer, "forget_key", lambda *given: True)
     built = page()

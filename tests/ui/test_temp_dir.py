@@ -1,6 +1,7 @@
 """The folder of a server's files: it is its own, and those of killed servers are removed."""
 
 import contextlib
+import errno
 import io
 import os
 import shutil
@@ -105,6 +106,46 @@ def test_what_the_system_has_cleaned_away_is_made_again_with_its_lock(tmp_path):
             assert mine.temporary.is_dir()
     mine.sweep()  # one that was under way when the server ended
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_made_again_by_others_of_this_program_is_private(tmp_path):
+    with contextlib.closing(ServerTempDir(tmp_path)) as mine:
+        shutil.rmtree(mine.path)
+        mine.path.mkdir(mode=0o755)  # as by Gradio for an upload
+        mine.sweep()
+        assert mine.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path):
+    """Where all accounts may write, another one can put it there once the folder was removed."""
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "tmp").mkdir(parents=True)
+    for path in (elsewhere / "tmp" / "letter", elsewhere / "tmp.txt"):
+        path.write_text("x")
+        os.utime(path, (0, 0))
+    before = elsewhere.stat().st_mode
+    with contextlib.closing(ServerTempDir(tmp_path / "common")) as mine:
+        assert mine.is_own()
+        shutil.rmtree(mine.path)
+        mine.path.symlink_to(elsewhere)
+        mine.sweep(idle=True)
+        assert not mine.is_own()
+    assert sorted(path.name for path in elsewhere.rglob("*")) == ["letter", "tmp", "tmp.txt"]
+    assert elsewhere.stat().st_mode == before
+
+
+def test_no_descriptor_of_others_is_closed_if_the_lock_cannot_be_made_again(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with contextlib.closing(ServerTempDir(tmp_path)) as mine:
+        shutil.rmtree(mine.path)
+        with monkeypatch.context() as patched:
+            patched.setattr(temp_dir, "_new_lock", full)
+            mine.sweep()
+        with open(os.devnull, "rb") as other:  # it gets the lowest number that is free
+            mine.sweep()
+            assert other.read() == b"" and (mine.path / temp_dir.LOCK).exists()
 
 
 def test_what_lasts_as_long_as_the_server_never_looks_unused(tmp_path):

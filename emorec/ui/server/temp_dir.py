@@ -19,7 +19,7 @@ from pathlib import Path
 
 from emorec import files
 from emorec.errors import EmorecError
-from emorec.settings import cache_folder
+from emorec.settings import cache_folder, make_default_cache
 
 VARIABLE = "GRADIO_TEMP_DIR"  # Gradio reads it too
 CACHE_VARIABLE = "EMOREC_CACHE"
@@ -44,6 +44,7 @@ def check_store() -> None:
     """Raise EmorecError if no file can be made in the folder for stored features: no analysis could succeed."""
     folder = cache_folder()
     try:
+        make_default_cache(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -67,14 +68,15 @@ class ServerTempDir:
         setting = VARIABLE if common or os.environ.get(VARIABLE) else CACHE_VARIABLE
         common = Path(common or common_folder())
         try:
+            if setting == CACHE_VARIABLE:
+                make_default_cache(cache_folder())
             common.mkdir(parents=True, exist_ok=True)
             remove_leftovers(common)
             unready = Path(tempfile.mkdtemp(prefix=UNREADY, dir=common))
             self.path = unready.with_name(PREFIX + unready.name.removeprefix(UNREADY))
             if not RENAMES_IN_USE:
                 unready = unready.rename(self.path)
-            self._lock = os.open(unready / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            files.lock(self._lock)
+            self._lock = _new_lock(unready)
             (unready / TEMPORARY).mkdir()
             if RENAMES_IN_USE:
                 # Only when it is locked: a server that starts now would remove an unlocked folder.
@@ -83,6 +85,13 @@ class ServerTempDir:
         except OSError as error:
             reason = error.strerror or error
             raise EmorecError(UNUSABLE.format(folder=common, reason=reason, setting=setting)) from None
+
+    def is_own(self) -> bool:
+        """Whether the folder is still a folder of this account, or is missing.
+
+        Where all accounts may write, as in /tmp, another one could put a folder or a link in place of a removed one.
+        """
+        return not os.path.lexists(self.path) or files.is_own(self.path)
 
     def used(self) -> int:
         """Bytes that all files in the folder take, each with PER_FILE, without unfinished uploads."""
@@ -95,6 +104,8 @@ class ServerTempDir:
         Old temporary files and empty upload folders are removed too, and what the system has removed is made again.
         ``now`` is a time (s) as ``time.time()`` gives it.
         """
+        if not self.is_own():
+            return
         self._keep_from_cleaners()
         now = time.time() if now is None else now
         kept_since = math.inf if idle else now - STALE
@@ -118,12 +129,11 @@ class ServerTempDir:
         with self._closing, contextlib.suppress(OSError):  # a full disk; the next time may succeed
             if self._closed:
                 return
-            if not self.path.is_dir():
-                self.path.mkdir(mode=0o700, parents=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)  # Gradio may have made it again, open to all
             if not (self.path / LOCK).exists():
-                os.close(self._lock)
-                self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-                files.lock(self._lock)
+                before, self._lock = self._lock, _new_lock(self.path)
+                os.close(before)
             self.temporary.mkdir(exist_ok=True)
             for lasting in (self.path / LOCK, self.temporary, *self.path.glob(f"{DIGEST}/*")):
                 os.utime(lasting)
@@ -167,6 +177,17 @@ def remove_leftovers(common: Path) -> None:
                 os.close(lock)
             if emptied:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_lock(folder: Path) -> int:
+    """The descriptor of a new lock file in a folder, locked."""
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        files.lock(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _remove_file(path: Path) -> None:

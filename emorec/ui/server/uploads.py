@@ -18,6 +18,7 @@ DISCARD_TIMEOUT = 5.0  # seconds
 SWEEP = 60.0  # seconds between two removals of unfinished files
 TOO_LARGE = "The file is larger than the {most:.0f} MB that may be uploaded here."
 FULL = "There is no room for more uploads on this server now; try again later, or with a smaller file."
+TAKEN = "The server's folder for uploads was replaced by another account; its owner has to start the server again."
 NOT_TAKEN = "The upload could not be taken; send one file with a name, as browsers do, or try again later."
 STOPPED = "The upload stopped arriving; send it again."
 
@@ -50,6 +51,8 @@ class Uploads:
         async with self._sweeping:  # files that are removed while no upload is in progress could be those of this one
             self._active[upload] = length or 0
         try:
+            if not self._temp_dir.is_own():
+                raise Refused(507, TAKEN)
             upload.stored = await anyio.to_thread.run_sync(self._temp_dir.used)
             self.check(upload)
             yield upload
