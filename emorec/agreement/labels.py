@@ -15,6 +15,7 @@ from emorec.agreement.emotion_words import emotion_of
 from emorec.annotation import Annotation
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
+from emorec.extraction.people import plain_name
 
 OTHER = len(EMOTIONS)  # the number of a label that is none of the seven
 MAX_NAMED = 8  # labels that a sentence names
@@ -78,7 +79,7 @@ def read_labels(path: str | PathLike[str], meanings: Mapping[str, str | None], t
         np.array([each.start for each in long]),
         np.array([each.end for each in long]),
         np.array([OTHER if emotion is None else EMOTIONS.index(emotion) for _, emotion in emotions]),
-        np.array([each.person for each in long], str),
+        np.array([plain_name(each.person) for each in long], str),
         long[0].tier,
         _longest_first(unknown),
         _longest_first(left_out),

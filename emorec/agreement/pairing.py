@@ -10,6 +10,7 @@ import numpy as np
 from emorec.agreement.labels import OTHER, Labels, label_rows
 from emorec.agreement.results import Rows
 from emorec.errors import EmorecError
+from emorec.extraction.people import plain_name
 
 NO_PERSON = "{name} has no person {person!r}; it has {persons}."
 WHOSE = "{name} has several persons ({persons}); say with --person whom the labels in {labels} describe."
@@ -37,6 +38,7 @@ def pair_by_person(rows: Rows, labels: Labels, person: str | None) -> list[Pair]
     persons = _Persons(rows, labels)
     if person is None:
         return _pair_all(persons)
+    person = plain_name(person)  # as the names in the result and in the labels
     if "=" in person and person not in {*persons.numbers, *rows.names.tolist(), *persons.labelled}:
         number_or_name, _, labelled = person.partition("=")
         return [_pair_as_given(persons, number_or_name, labelled)]

@@ -18,6 +18,7 @@ from emorec.annotation.tables import without_row_names
 from emorec.annotation.times import MISSING, decode_text
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, require
+from emorec.extraction.people import plain_name
 from emorec.inference.timeline import Timeline
 from emorec.output.spreadsheets import FORMULA
 from emorec.output.text import plain
@@ -104,7 +105,7 @@ def _rows_of_timeline(timeline: Timeline) -> Rows:
     people: tuple[Timeline, ...] = getattr(timeline, "people", ()) or (timeline,)
     best = [np.where(each.known, np.nan_to_num(each.probabilities).argmax(axis=1), -1) for each in people]
     persons = [np.array([str(number) if number >= 0 else "" for number in each.person], str) for each in people]
-    names = [[plain(called) for called in each.row_names] for each in people]
+    names = [[plain_name(plain(called)) for called in each.row_names] for each in people]
     return Rows(
         name,
         np.concatenate([each.start for each in people]),
@@ -204,4 +205,4 @@ def _person(value: object) -> str:
 
 def _name(record: Mapping[str, Any], person: str) -> str:
     """The name in a row. A person may be called "NA"; in a row about nobody this means that there is no name."""
-    return str(record.get("name") or "") if person else _text(record.get("name"))
+    return plain_name(str(record.get("name") or "") if person else _text(record.get("name")))

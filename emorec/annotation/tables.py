@@ -128,7 +128,8 @@ def _with_header(rows: list[Row], delimiter: str) -> list[Annotation]:
             "several, markers need only time and label"
         )
     if delimiter == ",":
-        _check_decimal_commas(rows, text)
+        times = (place for place in (start, end, duration) if place is not None)
+        _check_decimal_commas(rows, start, text if text > start else 1 + max(times))
     annotations = []
     for number, row in rows[1:]:
         cells: dict[int | None, str] = dict(enumerate(row))  # a column that the table lacks is None, and has no cell
@@ -147,15 +148,16 @@ def _with_header(rows: list[Row], delimiter: str) -> list[Annotation]:
     return annotations
 
 
-def _check_decimal_commas(rows: list[Row], text: int) -> None:
-    """Raise WrongFormat if decimal commas divide the times into cells, so that a part of one is in the place ``text``.
+def _check_decimal_commas(rows: list[Row], start: int, after: int) -> None:
+    """Raise WrongFormat if decimal commas divide the times into cells, so that a part of one is in the place ``after``.
 
-    A row then has more cells than the header. Where labels are numbers, it may be for a comma in a remark.
+    This is the place of the text, or what follows the times. A row then has more cells than the header, and the time at
+    ``start`` has no point. If this place has numbers in other rows too, it may be for a comma in a remark.
     """
     width = len(rows[0][1])
-    labels = [(number, "".join(row[text : text + 1]), any(row[width:])) for number, row in rows[1:]]
-    divided = [number for number, label, more in labels if more and label.isdecimal()]
-    if divided and not any(label.isdecimal() for _, label, more in labels if not more):
+    places = [(number, "".join(row[after : after + 1]), any(row[width:]), row) for number, row in rows[1:]]
+    divided = [number for number, cell, more, row in places if more and cell.isdecimal() and "." not in row[start]]
+    if divided and not any(cell.isdecimal() for _, cell, more, _ in places if not more):
         raise WrongFormat(
             f"line {divided[0]} has more cells than the header, as if it had decimal commas; with these, put "
             "semicolons or tabs between the cells"

@@ -25,6 +25,7 @@ VOICE_NAMES = {LEFT_VOICE: "voice left", RIGHT_VOICE: "voice right"}
 PERSON_NAME = re.compile(r"person \d+", re.IGNORECASE)  # the default name of a person who is seen
 # Persian, Sinhala and other languages need these two within words, and emoji are composed with the second one.
 JOINERS = {"\u200c", "\u200d"}
+NEEDLESS_JOINERS = re.compile("(^|[\0-\x7f])[\u200c\u200d]+")  # at the beginning, or after a Latin letter or a digit
 BAD_NAME = (
     "{name!r} cannot be a person's name; give 1 to {most} characters that are not a number, all, main or speaker."
 )
@@ -113,7 +114,8 @@ def plain_name(name: str) -> str:
     macOS may write "é" as two characters (NFD) where others write one.
     """
     seen = (letter for letter in name if unicodedata.category(letter) != "Cf" or letter in JOINERS)
-    return unicodedata.normalize("NFC", " ".join("".join(seen).split()))
+    text = NEEDLESS_JOINERS.sub(r"\1", "".join(seen))
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def checked_name(name: object) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError
 from emorec.extraction.options import seconds as seconds_of
-from emorec.extraction.people import default_name
+from emorec.extraction.people import default_name, plain_name
 from emorec.extraction.people_edits import clock
 from emorec.inference import fusion as fusions
 from emorec.inference import prior as priors
@@ -165,7 +165,7 @@ def _persons(result: Any) -> dict[str, Measured]:
         face = np.array([_finite(row["face"][emotion]) for emotion in EMOTIONS])
         added = taken.get(str(row["person"]), {})
         earlier = np.array([_finite(added.get(emotion, 0.0)) for emotion in EMOTIONS])
-        name = str(row.get("name") or default_name(row["person"]))
+        name = plain_name(str(row.get("name") or default_name(row["person"])))
         faces.setdefault(name, []).append(np.log(np.maximum(face, SMALLEST)) - prior - earlier)
         length = (_finite(row["end"]) - _finite(row["start"])) * _finite(row.get("row_face", row["face_coverage"]))
         seconds.setdefault(name, []).append(length)

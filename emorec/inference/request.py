@@ -12,7 +12,7 @@ from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, listed
 from emorec.extraction import channels, speakers, spoken
 from emorec.extraction.features import Features
-from emorec.extraction.people import PERSON_NAME
+from emorec.extraction.people import PERSON_NAME, plain_name
 from emorec.inference import baseline as baselines
 from emorec.inference import coverage, people, pooling, usual_expression, voice_pooling
 from emorec.inference import fusion as fusions
@@ -223,7 +223,8 @@ class Request:
             names = self.features.names
             given = {person for person, name in self.features.people.names().items() if names.get(person) == name}
             given -= {person for person in given if PERSON_NAME.fullmatch(names[person])}
-            return [(person, known[names[person]]) for person in persons if person in given and names[person] in known]
+            called = {person: plain_name(names[person]) for person in persons if person in given}
+            return [(person, known[name]) for person, name in called.items() if name in known]
         start, end = self.baseline.stretch or (self.features.start, self.features.until)
         if self.baseline.stretch:
             start, end = max(start, self.features.start), min(end, self.features.until)

@@ -65,10 +65,13 @@ def name_part(text: str) -> str:
     """A text, such as the name of a person, as a part of a file name: letters, digits, "_", "." and "-".
 
     What is between them becomes "-". Marks belong to letters: without its vowels, which are marks, a name in Thai or
-    Hindi could be that of another person.
+    Hindi could be that of another person. Marks of an emoji, such as the invisible one of a heart, go with it.
     """
-    kept = (one if one.isalnum() or one in "_.-" or unicodedata.category(one)[0] == "M" else " " for one in text)
-    return re.sub(" +", "-", "".join(kept)).strip("-. ")
+    kept = " "
+    for one in text:
+        is_mark = unicodedata.category(one)[0] == "M" and kept[-1] != " "
+        kept += one if one.isalnum() or one in "_.-" or is_mark else " "
+    return re.sub(" +", "-", kept).strip("-. ")
 
 
 def check_folder(folder: Path) -> None:

@@ -406,6 +406,17 @@ def test_names_and_labels_are_found_in_both_ways_to_write_an_accent(tmp_path):
     assert (found.every.rows, found.every.accuracy.value) == (20, 0.5)
 
 
+def test_a_person_is_found_however_the_name_is_encoded(tmp_path):
+    """Labels, results of earlier versions, and the option may have a name in NFD, or with a mark of direction."""
+    ways = ("José", "Jose\N{COMBINING ACUTE ACCENT}", "\N{LEFT-TO-RIGHT MARK}José")
+    for stored, labelled, person in [ways, (*ways[1:], None), (ways[2], *ways[:2]), (*ways[:2], f"0={ways[2]}")]:
+        rows = [(0, 10, "happy", labelled), (0, 10, "sad", "Bob")]
+        labels = written(tmp_path, rows, header="start,end,label,person")
+        for result in named(tmp_path, stored):
+            found = emorec.compare(result, labels, person=person)
+            assert (found.every.rows, found.every.accuracy.value) == (5 if person else 10, 1.0)
+
+
 @pytest.mark.parametrize("given", [".", "../out/1-abc/.."])
 def test_a_comparison_of_the_current_folder_has_its_name(tmp_path, monkeypatch, given):
     out, _ = in_folders(tmp_path, 2)

@@ -126,6 +126,13 @@ def test_decimal_commas_between_commas_are_refused(tmp_path):
             annotation.read(written(tmp_path, "a.csv", f"start,end,label\n{rows}"))
     remarks = "start,end,label,remark\n0,1,3,yes\n1,2,4,well, no\n"
     assert [each.text for each in annotation.read(written(tmp_path, "a.csv", remarks))] == ["3", "4"]
+    for first in ("label,start,end\nhappy,0,5,1,5\n", "label,time,note\nhappy,1,5,well\n"):
+        with pytest.raises(EmorecError, match="line 2 has more cells than the header, as if it had decimal commas"):
+            annotation.read(written(tmp_path, "a.csv", first))
+    points = "start,end,label\n0.5,1,3,well\n1.5,2,4,no\n"
+    assert [each.text for each in annotation.read(written(tmp_path, "a.csv", points))] == ["3", "4"]
+    unnamed = "label,start,end\nhappy,0,1,Anna\nsad,1,2,Ben\nsad,2.5,3,7\n"
+    assert [each.text for each in annotation.read(written(tmp_path, "a.csv", unnamed))] == ["happy", "sad", "sad"]
     commas = "start,end,label\n0,1,happy, really\n1,2,sad,\n"
     assert [each.text for each in annotation.read(written(tmp_path, "a.csv", commas))] == ["happy", "sad"]
 

@@ -150,7 +150,9 @@ def test_what_was_undone_stays_undone():
     assert found.with_people(merged).names == {0: "person 0", 1: "Eva"}
 
 
-@pytest.mark.parametrize("name", ["all", "Main", "speaker", "7", "-1", "x" * 61, "a\x00b", " ", "\u200d", "\u200e"])
+@pytest.mark.parametrize(
+    "name", ["all", "Main", "speaker", "7", "-1", "x" * 61, "a\x00b", " ", "\u200d", "\u200e", "7\u200c", "all\u200d"]
+)
 def test_what_is_no_name_is_refused(name):
     with pytest.raises(EmorecError, match="cannot be a person's name"):
         checked_name(name)
@@ -165,6 +167,7 @@ def test_what_is_no_name_is_refused(name):
         ("\u200fדנה\u200f", "דנה"),
         ("\u202eannA", "annA"),
         ("Jose\u0301", "José"),
+        (" \u200dAn\u200cna\u200d Lee", "Anna Lee"),
     ],
 )
 def test_a_name_of_any_language_is_kept_without_what_nobody_sees(given, name):

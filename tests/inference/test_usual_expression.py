@@ -209,6 +209,15 @@ def test_persons_of_a_file_are_known_by_name(usual_file):
     assert alone.notes == (lacking.format("Cem"),)
 
 
+def test_a_person_of_a_file_is_known_however_the_name_is_encoded(usual_file):
+    ways = ("José", "Jose\N{COMBINING ACUTE ACCENT}")
+    both = looks(face(60.0, (0, 1)), lambda _: REST)
+    for there, here in (ways, ways[::-1]):
+        made, given = (both.with_people(People((Person(number=0, name=name),))) for name in (there, here))
+        path = usual_file(infer(made, MODEL, "face", person="all", baseline="none"))
+        assert set(read(given, path).choices["usual_expression"]) == {"0"}
+
+
 @pytest.mark.parametrize(("name", "there"), [("person 0", ""), ("person 1", ""), ("person 7", "person 7")])
 def test_a_name_that_is_a_default_one_tells_nothing_of_another_recording(usual_file, name, there):
     both = looks(face(60.0, (0, 1)), lambda _: REST)

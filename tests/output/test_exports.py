@@ -159,6 +159,7 @@ LONG = "Prof. Dr. Maximilian Alexander von Hohenfels"
         (("Anna!", "Anna?", "Anna-1"), ["x.Anna-0.csv", "x.Anna-1.csv", "x.Anna-1-2.csv"]),
         ((f"{LONG} (Host)", f"{LONG} (Guest)"), [f"x.Prof.-Dr.-Maximilian-Alexander-von-Hoh-{n}.csv" for n in (0, 1)]),
         (("😀", "😎"), ["x.person-0.csv", "x.person-1.csv"]),
+        (("\u2764\ufe0f", "Anna \u2764\ufe0f"), ["x.person.csv", "x.Anna.csv"]),
         (("all?", "Ben"), ["x.all-0.csv", "x.Ben.csv"]),
         (("กี", "กิ"), ["x.กี.csv", "x.กิ.csv"]),
         (("प्रिया", "مُحَمَّد"), ["x.प्रिया.csv", "x.مُحَمَّد.csv"]),

@@ -9,6 +9,7 @@ import pytest
 
 import emorec
 from emorec.errors import EmorecError
+from emorec.extraction.people import People, Person
 from emorec.library.tables import write_tables
 from emorec.output import trust
 from emorec.ui import app, settings
@@ -260,6 +261,13 @@ def test_it_is_told_that_given_names_are_not_taken_over():
         {"person": "Ben"}, features, {-1: "Ben", 0: "person 0", 1: "Ben"}
     )
     assert update["value"] == 1 and note == stored_choices.NOT_NAMED
+
+
+def test_a_stored_name_is_the_same_however_it_is_encoded():
+    features = result_folders.two_people().with_people(People((Person(number=1, name="José"),)))
+    stored = {"person": "Jose\N{COMBINING ACUTE ACCENT}"}
+    (*_, update), note = stored_choices.control_updates(stored, features, {1: stored["person"]})
+    assert (update["value"], note) == (1, "")
 
 
 def test_with_its_features_it_is_opened_even_if_its_rows_are_damaged(analysed, made_with_others, tmp_path, monkeypatch):

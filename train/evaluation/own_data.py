@@ -11,6 +11,7 @@ import numpy as np
 from emorec.emotions import EMOTIONS, emotion_of, fold
 from emorec.errors import EmorecError
 from emorec.extraction import pipeline
+from emorec.extraction.people import plain_name
 from emorec.face import detection
 from emorec.face.detection import Detector
 from emorec.image import predict_stills
@@ -105,14 +106,20 @@ def whether_new(model: Checkpoint, people: Collection[str] | None) -> str:
             f"{', '.join(met)} validated the training of these weights, which were chosen and calibrated on them, so "
             "the results are better than for new people."
         )
-    known = {name.casefold(): name for name in (*training.get("persons", ()), *training.get("held_out", ()))}
-    pairs = [(name, known[name.casefold()]) for name in sorted(people or ()) if name.casefold() in known]
+    known = {_letters(name): name for name in (*training.get("persons", ()), *training.get("held_out", ()))}
+    tested = [] if people is None else sorted(map(str, people))  # perhaps an array, which is neither true nor false
+    pairs = [(name, known[_letters(name)]) for name in tested if _letters(name) in known]
     if alike := [pair for pair in pairs if pair[0] != pair[1]]:
         return ALIKE.format(tested=repr(alike[0][0]), trained=repr(alike[0][1]))
     if people is None or any(limit in training.get("limits", ()) for limit in provenance.UNKNOWN_PEOPLE):
         whose = "these items" if people is None else "the training data"
         return f"Who is in {whose} is not known, so nobody can check whether the weights were trained on these people."
     return ""
+
+
+def _letters(name: str) -> str:
+    """A name of a person without what may differ by chance: capitals, and how the letters are encoded."""
+    return plain_name(name).casefold()
 
 
 def labelled_samples(model: Checkpoint, setting: Setting) -> tuple[str, list[Item], Samples]:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from emorec.errors import EmorecError, listed
 from emorec.extraction.features import Features
-from emorec.extraction.people import NOBODY
+from emorec.extraction.people import NOBODY, plain_name
 from emorec.inference.options import STEP_RANGE, UNSURE_BELOW
 from emorec.inference.people import number_of
 from emorec.ui.page.analysis import ANYONE, Analysis, person_choices
@@ -54,7 +54,9 @@ def control_updates(
     if (below := stored.get("unsure_below", UNSURE_BELOW)) != UNSURE_BELOW:
         left.append(_words("unsure below", below))
     given = {
-        number: name for number, name in (names or {}).items() if number >= 0 and name != features.names.get(number)
+        number: name
+        for number, name in (names or {}).items()
+        if number >= 0 and plain_name(name) != plain_name(features.names.get(number, ""))
     }
     choices, person = person_choices(features), _number(stored.get("person"), features, given)
     offered = person in [value for _, value in choices]
