@@ -17,6 +17,7 @@ from support.factories import sure
 from support.make_tracks import record_tracks, speech
 from support.pages import analyze, change, now, set_number, visiting
 from support.paths import ROOT
+from train.evaluation.corruptions import write_wave
 
 JPEG = b"\xff\xd8picture"
 ITEM = re.compile(r'<li data-kind="(\w+)" data-emotion="(\w+)" data-person="(-?\d+)"')
@@ -95,14 +96,16 @@ def test_filters_and_keys(chromium, tmp_path):
     timeline = changing(20, 12)
     scripts = "".join(f"({(ASSETS / name).read_text(encoding='utf-8')})();" for name in ("page.js", "highlights.js"))
     html = (
-        f'<meta charset="utf-8"><div id="player"><audio></audio></div><input id="words"><label id="only"><input '
-        f'type="checkbox"></label><div id="status" tabindex="-1"></div>'
+        f'<meta charset="utf-8"><div id="player"><audio src="sound.wav"></audio></div><input id="words">'
+        f'<label id="only"><input type="checkbox"></label><div id="status" tabindex="-1"></div>'
         f'<div id="summary"><div data-duration="{timeline.duration}"></div></div>'
         f'<div id="highlights">{highlights_html(timeline, with_pictures(timeline, 12))}</div><script>{scripts}</script>'
     )
     (tmp_path / "list.html").write_text(html, encoding="utf-8")
+    write_wave(tmp_path / "sound.wav", np.zeros(round(timeline.duration * 8000)), rate=8000)
     page = chromium.new_page()
     page.goto((tmp_path / "list.html").as_uri())
+    page.wait_for_function("document.querySelector('audio').readyState > 0")
 
     def shown():
         return page.locator("#highlights li:not([hidden])")
