@@ -181,7 +181,7 @@ def test_an_upload_does_not_begin_while_unfinished_files_are_removed():
         assert go_on.wait(30)
 
     async def run():
-        folder = SimpleNamespace(sweep=sweep, used=lambda: 0)
+        folder = SimpleNamespace(sweep=sweep, used=lambda: 0, is_own=lambda: True)
         limits = uploads.Uploads(folder, max_bytes=10, quota=10)
         sweeping = asyncio.create_task(limits.sweep())
         await asyncio.to_thread(begun.wait)
