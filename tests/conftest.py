@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from emorec.ui.server.own_requests import OWN, without_proxy
 from support import browser, make_media, page_process
 from support.paths import CLIP_SECONDS, SHARED, TALKING_HEAD
 from support.untrusted import broken  # noqa: F401 (a fixture)
@@ -33,7 +34,8 @@ def pytest_collection():
     if "PYTEST_XDIST_WORKER" in os.environ:
         from emorec.ui.server.gradio_import import import_gradio
 
-        import_gradio()
+        with without_proxy():
+            import_gradio()
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is no such hook
@@ -64,6 +66,9 @@ def session_environment(tmp_path_factory):
         for name in ("EMOREC_MODEL", "EMOREC_FACE_MODEL"):
             patch.delenv(name, raising=False)
         patch.setenv("EMOREC_CACHE", str(tmp_path_factory.mktemp("session-cache")))
+        # Where a proxy leads to the internet, the servers of the tests are still asked directly.
+        direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        patch.setenv("no_proxy", ",".join(filter(None, (direct, *OWN))))
         yield
 
 
@@ -134,8 +139,12 @@ def page_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def page_server(session_environment, page_folder):
-    """The address of the page, served by ``app.py`` in a separate process, which counts what it decodes."""
+    """The address of the page, served by ``app.py`` in a separate process, which counts what it decodes.
+
+    Its proxies do not exist, and Gradio's client does not know the kind of one: a page that asks them does not start.
+    """
     variables = {"OPENED": str(page_folder / "opened"), "GRADIO_TEMP_DIR": str(page_folder / "uploads")}
+    variables |= {"http_proxy": "http://127.0.0.1:9", "all_proxy": "socks://127.0.0.1:9", "no_proxy": ""}
     with page_process.serve_page("tests/support/counted_app.py", page_folder / "log.txt", variables) as address:
         yield address
 

@@ -39,6 +39,7 @@ from emorec.ui.server import headers, heartbeat, hosts, log, login, ports, uploa
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
 from emorec.ui.server.gradio_import import import_gradio
 from emorec.ui.server.middleware import GuardOptions, RequestGuard
+from emorec.ui.server.own_requests import without_proxy
 from emorec.ui.server.temp_dir import VARIABLE, ServerTempDir, check_store
 
 if TYPE_CHECKING:
@@ -140,32 +141,11 @@ def leave(code: int) -> NoReturn:
 
 def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSettings, share: bool) -> int:
     """Serve the page until it is stopped; returns the exit code."""
-    # Imported late: wrong settings are reported before Gradio is imported.
-    import_gradio()
-    from emorec.ui import example
-    from emorec.ui.page import layout
-
     guard = guard_options(temp_dir, server_settings)
     guard.security_headers.public_link = share
     try:
-        page = layout.build(analyzer, example.clip(), public=share, library_folder=server_settings.library)
-        _, address, public = page.launch(
-            server_port=server_settings.port,
-            auth=login.password_checker(*server_settings.auth) if server_settings.auth else None,
-            theme=layout.THEME,
-            css=layout.CSS,
-            js=page.script,
-            max_file_size=server_settings.upload_limit,
-            share=share,
-            quiet=True,
-            ssr_mode=False,
-            run_history=False,
-            footer_links=[],
-            prevent_thread_lock=True,
-            max_threads=layout.THREADS,
-            state_session_capacity=MAX_PAGES,
-            app_kwargs=app_options(page.service, guard),
-        )
+        with without_proxy(share, settings.server_name(os.environ)):
+            page, address, public = start(analyzer, server_settings, guard, share)
     except OSError as error:
         reason = error.strerror or "Gradio does not find it free"  # its own error names arguments of its own
         print(f"emorec: {ports.FAILED.format(port=server_settings.port, reason=reason)}", file=sys.stderr)
@@ -176,6 +156,37 @@ def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSe
     print(f"Open {public or address} in a browser; Ctrl-C stops.", flush=True)
     wait_until_stopped(page)
     return 0
+
+
+def start(
+    analyzer: Analyzer, server_settings: ServerSettings, guard: GuardOptions, share: bool
+) -> tuple[Any, str, str | None]:
+    """Start to serve the page: it, its address, and its public link if it is to have one (``share``)."""
+    # Imported late: wrong settings are reported before Gradio is imported.
+    import_gradio()
+    from emorec.ui import example
+    from emorec.ui.page import layout
+
+    page = layout.build(analyzer, example.clip(), public=share, library_folder=server_settings.library)
+    _, address, public = page.launch(
+        server_port=server_settings.port,
+        auth=login.password_checker(*server_settings.auth) if server_settings.auth else None,
+        theme=layout.THEME,
+        css=layout.CSS,
+        js=page.script,
+        max_file_size=server_settings.upload_limit,
+        share=share,
+        quiet=True,
+        ssr_mode=False,
+        run_history=False,
+        footer_links=[],
+        prevent_thread_lock=True,
+        max_threads=layout.THREADS,
+        state_session_capacity=MAX_PAGES,
+        app_kwargs=app_options(page.service, guard),
+        _frontend=False,  # without a last check, which fails on a computer that is busy for three seconds
+    )
+    return page, address, public
 
 
 def wait_until_stopped(page: Any) -> None:

@@ -12,6 +12,7 @@ from emorec.ui import app
 from emorec.ui.jobs.presence import Presence
 from emorec.ui.server import temp_dir
 from emorec.ui.server.heartbeat import Pages
+from emorec.ui.server.own_requests import without_proxy
 from support.page_process import free_port
 
 API = "/gradio_api"
@@ -42,7 +43,7 @@ def serving(common, **environment):
         open_pages = SimpleNamespace(connected=Presence().connected, heartbeats=heartbeats, seen=seen.append)
         service = SimpleNamespace(files=files, live=live, open_pages=open_pages)
         auth = app.login.password_checker(*settings.auth) if settings.auth else None
-        with own.used_for_temporary_files():
+        with own.used_for_temporary_files(), without_proxy():
             page.launch(
                 server_port=port,
                 auth=auth,
@@ -53,6 +54,7 @@ def serving(common, **environment):
                 max_file_size=settings.upload_limit,
                 app_kwargs=app.app_options(service, guard),
                 inbrowser=False,
+                _frontend=False,
             )
             try:
                 address = f"http://127.0.0.1:{port}"

@@ -19,6 +19,7 @@ from emorec.models import pretrained
 from emorec.ui.jobs.analyzers import AnalyzerCache
 from emorec.ui.page.layout import build
 from emorec.ui.server.activity import StreamMiddleware, UploadMiddleware
+from emorec.ui.server.own_requests import without_proxy
 from emorec.ui.service import CHANGED, NOT_UPLOADED, Service
 from emorec.ui.sessions.files import KEEP
 from support import factories
@@ -182,14 +183,16 @@ def served(folder):
         Middleware(UploadMiddleware, register=page.service.files.register_upload),
         Middleware(StreamMiddleware, presence=page.service.presence),
     ]
-    _, address, _ = page.launch(
-        quiet=True,
-        prevent_thread_lock=True,
-        server_name="127.0.0.1",
-        server_port=free_port(),  # Gradio's search could take the one that another process is about to take
-        ssr_mode=False,
-        app_kwargs={"middleware": middleware},
-    )
+    with without_proxy():
+        _, address, _ = page.launch(
+            quiet=True,
+            prevent_thread_lock=True,
+            server_name="127.0.0.1",
+            server_port=free_port(),  # Gradio's search could take the one that another process is about to take
+            ssr_mode=False,
+            app_kwargs={"middleware": middleware},
+            _frontend=False,
+        )
     try:
         yield address.rstrip("/"), page.service
     finally:
