@@ -5,6 +5,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -303,7 +304,7 @@ def test_a_recording_that_another_run_removes_meanwhile_is_passed_over(tmp_path,
     cache, scan = stored(tmp_path, a=10, b=20, c=30), os.scandir
 
     def scan_late(path):
-        if path == cache / name:
+        if Path(path) == cache / name:
             monkeypatch.setattr(os, "scandir", scan)
             shutil.rmtree(path)
         return scan(path)
