@@ -7,6 +7,7 @@ for a separate process.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Iterable
@@ -14,7 +15,9 @@ from typing import Any
 
 from emorec.download.addresses import is_public
 
-STARTS_PROGRAMS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn"}
+# What ``subprocess`` calls, the second with Python 3.13 and newer. Both have the program first, then its arguments.
+RUNS_PROGRAMS = {"subprocess.Popen", "os.posix_spawn"}
+STARTS_PROGRAMS = {"os.exec", "os.fork", "os.forkpty", "os.spawn", "os.system", "pty.spawn"}
 CONNECTS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
 
@@ -59,7 +62,7 @@ class Guard:
     def _audit(self, event: str, arguments: tuple) -> None:
         if event in CONNECTS:
             self._check_address(arguments[1])
-        elif event == "subprocess.Popen":
+        elif event in RUNS_PROGRAMS:
             self._check_program(arguments[0], arguments[1])
         elif event in STARTS_PROGRAMS:
             raise Refused(f"{event} is not allowed in a download")
@@ -74,7 +77,8 @@ class Guard:
             self._refuse(address[0])
 
     def _check_program(self, executable, arguments) -> None:
-        command = [str(executable), *map(str, arguments if isinstance(arguments, list | tuple) else [arguments])]
+        given = arguments if isinstance(arguments, list | tuple) else [arguments]
+        command = [os.fsdecode(part) if isinstance(part, bytes) else str(part) for part in (executable, *given)]
         if command[0] not in self._programs or any("://" in part for part in command):
             raise Refused("this program is not allowed in a download")
 
