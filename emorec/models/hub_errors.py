@@ -1,4 +1,5 @@
-"""What goes wrong with the Hugging Face Hub, as one clause for the user: never an address, a header or a token."""
+"""What goes wrong with the Hugging Face Hub, as one clause for the user: never a header, a token or an address, except
+the host and port of a proxy."""
 
 from __future__ import annotations
 
@@ -7,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TRY_LATER = (408, 429, 500, 502, 503, 504)  # HTTP status codes
+UNTRUSTED = (
+    "its certificate is not trusted on this computer: if your network reads encrypted connections, set SSL_CERT_FILE "
+    "to the certificate of its authority"
+)
 LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 
 
@@ -20,7 +25,12 @@ class Unreachable(HubError):
 
 def explain(error: BaseException) -> HubError:
     """Turn what the Hub's library raised into an error whose text is the reason. A HubError is returned as it is."""
-    for cause in _causes(error):
+    import ssl  # here, so that importing this file costs nothing
+
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return Unreachable(UNTRUSTED)
+    for cause in causes:
         if (known := _explain_cause(cause)) is not None:
             return known
     text = str(error).partition("\n")[0].rstrip(".")
@@ -30,7 +40,7 @@ def explain(error: BaseException) -> HubError:
 
 
 def _explain_cause(error: BaseException) -> HubError | None:
-    import httpx2  # here, so that importing this file costs nothing
+    import httpx2  # here, for the same reason
     from huggingface_hub import constants, errors
 
     if isinstance(error, HubError):
@@ -49,10 +59,14 @@ def _explain_cause(error: BaseException) -> HubError | None:
         return HubError("that is no name that the Hub could have")
     if (answer := getattr(error, "response", None)) is not None:
         return _error_of_status(answer.status_code)
+    if isinstance(error, httpx2.ProxyError) and "407" in str(error):
+        return _error_of_status(407)
     if isinstance(error, httpx2.TimeoutException):
-        return Unreachable("it does not answer in time")
+        return Unreachable(f"it does not answer in time{_through_proxy()}")
     if isinstance(error, httpx2.TransportError):
-        return Unreachable("there is no connection to it, or it was cut")
+        return Unreachable(f"there is no connection to it{_through_proxy()}, or it was cut")
+    if isinstance(error, ValueError) and "proxy URL" in str(error):
+        return Unreachable(f"the address of the proxy {_proxy()} does not begin with http://, https:// or socks5://")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
         home = Path(constants.HF_HOME)
         return HubError(f"the disk is full: free some space, or set HF_HOME to a folder elsewhere than {home}")
@@ -66,9 +80,32 @@ def _error_of_status(code: int) -> HubError:
         return Unreachable(f"it answers {code}")
     if code in (401, 403):
         return HubError(f"no token with that right was found (it answers {code}): {LOG_IN}")
+    if code == 407:
+        return Unreachable(
+            f"the proxy {_proxy()} asks for a password: set HTTPS_PROXY to http://USER:PASSWORD@ and its host and port"
+        )
     if code == 412:
         return HubError("somebody else has changed it meanwhile: look at what is there, then push again")
     return HubError(f"it answers {code}")
+
+
+def _proxy() -> str | None:
+    """Host and port of the proxy between this computer and the Hub, without its password; None without one."""
+    import urllib.request  # here, for the same reason
+    from urllib.parse import urlsplit
+
+    from huggingface_hub import constants
+
+    hub, proxies = urlsplit(constants.ENDPOINT), urllib.request.getproxies()
+    address = proxies.get(hub.scheme) or proxies.get("all")
+    if not address or urllib.request.proxy_bypass(hub.hostname or ""):
+        return None
+    return address.rpartition("://")[2].rpartition("@")[2].partition("/")[0]
+
+
+def _through_proxy() -> str:
+    proxy = _proxy()
+    return f" through the proxy {proxy}" if proxy else ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

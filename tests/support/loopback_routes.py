@@ -72,6 +72,10 @@ def handler_of(hub):
 
         do_GET = do_HEAD = do_POST = do_PUT = _answer
 
+        def do_CONNECT(self):
+            """As a proxy that lets nothing pass."""
+            self._send(hub.fault_of(f"CONNECT {self.path}") or 502, b"", {})
+
         def _body(self, fault):
             length = int(self.headers.get("Content-Length") or 0)
             if fault == "cut" and self.command in ("POST", "PUT"):
