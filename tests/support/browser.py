@@ -21,6 +21,9 @@ ARGUMENTS = (
     # No page of a test lives long enough to win back the time that compiling its scripts to faster code takes.
     "--js-flags=--no-turbofan --no-maglev",
 )
+# The font is for screenshots: others lack some of the emoji of the page. Playwright needs the library, which small
+# installations of Debian lack.
+BESIDE = ("fonts-noto-color-emoji", "libatomic1")
 WHAT_TO_DO = "The tests of the page need Chromium, which was not found: install one so that `chromium` runs."
 
 
@@ -31,8 +34,11 @@ def find():
 
 def _candidates():
     yield from filter(None, map(shutil.which, SYSTEM_NAMES))
-    with sync_playwright() as playwright:
-        playwrights_own = Path(playwright.chromium.executable_path)
+    try:
+        with sync_playwright() as playwright:
+            playwrights_own = Path(playwright.chromium.executable_path)
+    except Exception:  # Playwright raises it where its Node.js does not start
+        return
     # Playwright installs its shell beside the browser: chromium_headless_shell-1255/chrome-headless-shell-linux64/...
     yield from map(str, sorted(playwrights_own.parents[2].glob("chromium_headless_shell-*/*/*headless?shell")))
     if playwrights_own.exists():
@@ -49,10 +55,9 @@ def install():
     if shutil.which("apt-get") and (os.geteuid() == 0 or shutil.which("sudo")):
         as_root = [] if os.geteuid() == 0 else ["sudo"]
         subprocess.run([*as_root, "apt-get", "update"])  # one unreachable source may not matter
-        # The font is for screenshots: others lack some of the emoji of the page.
         install = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes"]
-        if subprocess.run([*install, SHELL, "fonts-noto-color-emoji"]).returncode:  # older systems lack it
-            subprocess.run([*install, "chromium", "fonts-noto-color-emoji"])
+        if subprocess.run([*install, SHELL, *BESIDE]).returncode:  # older systems lack it
+            subprocess.run([*install, "chromium", *BESIDE])
     if find() is None:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
 
