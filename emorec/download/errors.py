@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from emorec.download.network_guard import Guard
 
 REASON_LENGTH = 160
+NOT_FOUND = "The server of this link was not found; check the address, and that this machine is online."
+NO_ANSWER = "The server of this link does not answer; try again later."
+NO_CONNECTION = "The connection to the server of this link failed; try again later."
+NOT_THROUGH_PROXY = "Links are not fetched through this computer's proxy; if it is the only way, give the file itself."
+PROXIES = ("http", "https", "all")  # kinds of proxies, as Python names them
 NO_SPACE = "There is no space left for the download; free some and try again."  # the parent knows a full disk by it
 
 
@@ -28,6 +33,15 @@ def too_long(seconds: float) -> str:
 def too_large(size: float) -> str:
     """The sentence about a recording larger than ``size`` bytes."""
     return f"What this link leads to is larger than {size / 1e6:g} MB, the limit here; give a smaller one."
+
+
+def with_proxy_told(problem: str) -> str:
+    """A sentence of ``sentence``, and another one if the reason may be that this computer uses a proxy."""
+    import urllib.request  # here, because every command imports this file
+
+    proxies = urllib.request.getproxies()
+    told = problem in (NOT_FOUND, NO_ANSWER, NO_CONNECTION) and any(proxies.get(kind) for kind in PROXIES)
+    return f"{problem} {NOT_THROUGH_PROXY}" if told else problem
 
 
 def sentence(error: BaseException, guard: Guard) -> str:
@@ -65,13 +79,13 @@ def sentence(error: BaseException, guard: Guard) -> str:
     if f"[Errno {errno.EFBIG}]" in text:
         return "What this link leads to is larger than the limit here; give a smaller one."
     if first(socket.gaierror) or "Failed to resolve" in text or "getaddrinfo" in text:
-        return "The server of this link was not found; check the address, and that this machine is online."
+        return NOT_FOUND
     if first(ssl.SSLError) or "CERTIFICATE" in text.upper():
         return "The server of this link could not prove who it is (its certificate is not valid); give another link."
     if first(TimeoutError) or "timed out" in text:
-        return "The server of this link does not answer; try again later."
+        return NO_ANSWER
     if first(ConnectionError) or "Connection" in text or "refused" in text:
-        return "The connection to the server of this link failed; try again later."
+        return NO_CONNECTION
     stated = next((cause for cause in causes if isinstance(cause, ExtractorError) and cause.expected), None)
     if stated is not None:
         return f"This link cannot be downloaded: {_without_advice(stated.orig_msg or str(stated))}."

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from emorec.childprocess import messages
 from emorec.childprocess import process as childprocess
-from emorec.download.errors import NO_SPACE, too_large, too_long
+from emorec.download.errors import NO_SPACE, too_large, too_long, with_proxy_told
 from emorec.errors import EmorecError
 from emorec.settings import Limits
 
@@ -94,7 +94,8 @@ class DownloadProcess:
             if isinstance(problem := self._last.get("problem"), str):
                 # With its cause, because a batch stops for a full disk, which is no fault of the recording.
                 full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if problem == NO_SPACE else None
-                raise EmorecError(childprocess.sentence(" ".join(problem.split())[:MAX_SENTENCE])) from full
+                problem = with_proxy_told(" ".join(problem.split())[:MAX_SENTENCE])
+                raise EmorecError(childprocess.sentence(problem)) from full
             if isinstance(done := self._last.get("done"), dict):
                 if done.get("file") is not None:
                     self._durations.check(self._working / "media" / Path(str(done["file"])).name)

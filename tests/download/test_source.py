@@ -12,6 +12,7 @@ import trustme
 
 from emorec import download
 from emorec.download import Fetched, fetch, fetch_in_steps
+from emorec.download.errors import NOT_THROUGH_PROXY
 from emorec.errors import EmorecError
 from support.loopback_media import left_in, pieces, playlist, serving
 from support.make_media import Audio, Video, record
@@ -285,3 +286,17 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EmorecError, match="Nothing can be downloaded to"):
         fetch("https://example.com/a.mp4", tmp_path / "file" / "folder")
+
+
+def test_a_link_that_cannot_be_reached_behind_a_proxy_is_told_not_to_use_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREC_ALLOW_HOSTS", "localhost:9")  # where nobody listens
+    sentences = []
+    for proxy in ("", "http://proxy.example:8080"):
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy)
+        with pytest.raises(EmorecError) as caught:
+            fetch("http://localhost:9/talk.mp4", tmp_path)
+        sentences.append(str(caught.value))
+    alone, behind = sentences
+    assert alone.startswith("The connection to the server of this link failed") and "proxy" not in alone
+    assert behind == f"{alone} {NOT_THROUGH_PROXY}"
