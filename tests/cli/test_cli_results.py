@@ -402,9 +402,22 @@ PATHS = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT
 @pytest.mark.skipif(os.name == "nt", reason="a program is started without a descriptor")
 @pytest.mark.parametrize("closed", [(0, 1, 2), (0,), (1,), (2,)])
 def test_results_are_written_by_a_program_that_was_started_without_standard_streams(closed, tmp_path):
-    program = PROGRAM.replace("sys.exit(cli.main())", "code = cli.main()")
-    # The null device, and not a file of a library, has the place of each stream.
-    program += "import os\nsame = lambda number: os.path.samestat(os.fstat(number), os.stat(os.devnull))\n"
+    # The null device, and not a file of a library, has the place of each stream. What is answered with is imported
+    # after the program has opened it, because already the import of numpy takes the place on some systems.
+    program = """
+import os, sys
+from emorec import cli, standard_streams
+open_missing = standard_streams.open_missing
+def and_prepare():
+    open_missing()
+    import test_cli_results as here
+    from emorec import analyzer
+    analyzer.load = lambda *_: analyzer.Analyzer(here.factories.checkpoint(), "none")
+    analyzer.Analyzer.analyze = here.answering(here.ANSWER)
+standard_streams.open_missing = and_prepare
+code = cli.main()
+same = lambda number: os.path.samestat(os.fstat(number), os.stat(os.devnull))
+"""
     program += f"sys.exit(code or not all(map(same, {closed})))"
     done = subprocess.run(
         [sys.executable, "-c", program, "analyze", "clip.wav", "--no_plot"],

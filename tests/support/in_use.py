@@ -34,4 +34,6 @@ def held_open(*paths, tries=None):
             stack.enter_context(mock.patch.object(os, name, guarded(getattr(os, name))))
         # Else it removes files by their names in an open folder, which Windows cannot.
         stack.enter_context(mock.patch.object(shutil, "_use_fd_functions", False))
+        if hasattr(shutil, "_rmtree_impl"):  # Python 3.14, which chooses at import
+            stack.enter_context(mock.patch.object(shutil, "_rmtree_impl", shutil._rmtree_unsafe))
         yield refused
