@@ -16,6 +16,7 @@ import threading
 
 from emorec.childprocess import messages, process
 from emorec.childprocess.process import Child
+from emorec.running_time import LOOK, RunningTime
 
 READY = b"r"  # sent by the waiting process once it has imported everything
 FORK = "fork"  # the argument that makes a program wait to be forked
@@ -106,13 +107,7 @@ class ForkServer:
         with theirs:
             self._process = self._start(FORK, stdin=theirs, stdout=subprocess.DEVNULL)
         self._owner = os.getpid()
-        try:
-            self._control.settimeout(START_SECONDS)
-            ready = self._control.recv(len(READY))
-            self._control.settimeout(None)
-        except OSError:
-            ready = b""
-        if ready != READY:
+        if _received(self._control) != READY:
             reason = _reason(self._process)
             self.end()
             raise CannotStart(reason)
@@ -127,6 +122,23 @@ class ForkServer:
             self._control.close()
             self._process.wait()
         self._process = None
+
+
+def _received(control: socket.socket) -> bytes:
+    """What a program sends that has started; nothing if it has not within START_SECONDS, see RunningTime."""
+    waited = RunningTime()
+    control.settimeout(min(LOOK, START_SECONDS))
+    while True:
+        try:
+            ready = control.recv(len(READY))
+        except TimeoutError:
+            if waited.passed() < START_SECONDS:
+                continue
+            return b""
+        except OSError:
+            return b""
+        control.settimeout(None)
+        return ready
 
 
 def _reason(started: subprocess.Popen) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from emorec.childprocess import limits, messages
+from emorec.running_time import LOOK, RunningTime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,12 +76,16 @@ class Child:
         threading.Thread(target=self._talk, args=(task, stdin, stdout), daemon=True).start()
 
     def receive(self, seconds: float) -> tuple[dict, list[np.ndarray]]:
-        """The next message. Raises TimeoutError after ``seconds`` (s), EOFError after the last message, or another of
-        ``messages.ERRORS`` for what is no message; only after a TimeoutError may it be called again."""
-        try:
-            answer = self._answers.get(timeout=seconds)
-        except queue.Empty:
-            raise TimeoutError from None
+        """The next message. Raises TimeoutError after ``seconds`` (s, as RunningTime counts them), EOFError after the
+        last message, or another of ``messages.ERRORS`` for what is no message; only after a TimeoutError may it be
+        called again."""
+        waited, answer = RunningTime(), None
+        while answer is None:
+            try:
+                answer = self._answers.get(timeout=min(seconds, LOOK))
+            except queue.Empty:
+                if waited.passed() >= seconds:
+                    raise TimeoutError from None
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -125,10 +130,10 @@ def kill(process: subprocess.Popen) -> None:
 
 
 def wait_for_exit(process: subprocess.Popen, within: float) -> str | None:
-    """How a process ended ("code 1", "signal 9"), None if it still runs after ``within`` (s)."""
-    deadline = time.monotonic() + within
+    """How a process ended ("code 1", "signal 9"), None if it still runs after ``within`` (s, see RunningTime)."""
+    waited = RunningTime(LOOK)
     while (code := _exit_code(process)) is None:
-        if time.monotonic() > deadline:
+        if waited.passed() > within:
             return None
         time.sleep(ENDING_TICK)
     return f"code {code}" if code >= 0 else f"signal {-code}"

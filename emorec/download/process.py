@@ -17,6 +17,7 @@ from emorec.childprocess import messages
 from emorec.childprocess import process as childprocess
 from emorec.download.errors import NO_SPACE, too_large, too_long, with_proxy_told
 from emorec.errors import EmorecError
+from emorec.running_time import RunningTime
 from emorec.settings import Limits
 
 TICK = 0.25  # seconds that one wait for a message takes at most, so that a cancelled download ends soon
@@ -60,7 +61,7 @@ class DownloadProcess:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = childprocess.start(COMMAND, variables, cwd=home, **pipes)
         self._child = childprocess.ask(self._process, task)
-        self._deadline = time.monotonic() + limits.time_minutes * 60
+        self._waited = RunningTime()
 
     def reports(self) -> Iterator[Progress]:
         """Yield the progress until the child has sent its last message, at least once every ``TICK``.
@@ -78,7 +79,7 @@ class DownloadProcess:
             except messages.ERRORS:
                 return
             yield latest
-            if time.monotonic() > self._deadline:
+            if self._waited.passed() > self._limits.time_minutes * 60:
                 raise EmorecError(
                     f"The download took longer than {self._limits.time_minutes:g} minutes and was stopped; "
                     "give a shorter recording, or try again later."

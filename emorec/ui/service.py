@@ -7,7 +7,6 @@
 import functools
 import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from emorec.ui.jobs.job import Fetch, Job, JobOptions
 from emorec.ui.jobs.job_queue import JobQueue
 from emorec.ui.jobs.presence import Presence
 from emorec.ui.jobs.writing import Writing
-from emorec.ui.server import bodies
+from emorec.ui.server import bodies, running_clock
 from emorec.ui.server.limits import LINKS, Visitor
 from emorec.ui.sessions import browsers, sweeping
 from emorec.ui.sessions.batch import Batch
@@ -55,7 +54,7 @@ class Service:
         analyzer: Analyzer,
         example: Path | None = None,
         public: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = running_clock.now,
         library: Path | None = None,
     ):
         self.analyzers = AnalyzerCache(analyzer, names=settings.allowed_models())
@@ -69,8 +68,8 @@ class Service:
         self.watched: dict[str, tuple[Job, Any]] = {}  # running jobs, and what their page shows, by session
         self.writings: dict[str, Writing] = {}  # annotated videos that are being written, by session
         self.results = ResultCache()
-        self.live = LiveSessions()
-        self.presence = Presence()
+        self.live = LiveSessions(clock=clock)
+        self.presence = Presence(clock)
         self.open_pages = OpenPages(self.browsers, self.presence)
         self.shelf = Shelf(library) if library else None
         # Forgets what Gradio keeps for a page, or only a result of it; ``Page.forget``, set by the page.
@@ -139,7 +138,7 @@ class Service:
         if stays and self.browsers.is_known(owner):  # a reload closes all streams and opens new ones
             return functools.partial(self.browsers.is_gone, owner)
         session_and_event = tuple(name for name in (request.session_hash, event) if name)
-        return functools.partial(self.presence.is_gone, session_and_event, time.monotonic())
+        return functools.partial(self.presence.is_gone, session_and_event, self.presence.now())
 
     def _finish_job(self, source: Source, job: Job) -> None:
         """A job has ended: keep its recording, its analysis and its key."""
@@ -182,9 +181,7 @@ class Service:
         if owner == session:
             self._end(session)
         elif self.browsers.leave(session):
-            timer = threading.Timer(browsers.COMES_BACK_WITHIN + 0.1, self._end_gone_browser, [owner])
-            timer.daemon = True
-            timer.start()
+            running_clock.call_later(browsers.COMES_BACK_WITHIN + 0.1, self._end_gone_browser, owner)
 
     def _end_gone_browser(self, owner: str) -> None:
         """A browser has closed its last page some time ago: stop its jobs and remove its recordings, if it is gone."""

@@ -1,6 +1,8 @@
 """The downloading process is not trusted: after any answer the caller continues, and no other file is changed."""
 
 import errno
+import functools
+import itertools
 import json
 import os
 import sys
@@ -12,6 +14,7 @@ from emorec import download
 from emorec.batch.engine import is_full
 from emorec.download import Fetched, errors, process
 from emorec.errors import EmorecError
+from emorec.running_time import RunningTime
 
 LINK = "https://example.com/v"
 KEY = "0123456789abcdef01234567"
@@ -131,3 +134,10 @@ def test_a_batch_can_tell_a_full_disk_from_other_problems(number, full, monkeypa
     with pytest.raises(EmorecError) as raised:
         child_that(monkeypatch, tmp_path, ONE_LINE_CHILD.format(json.dumps({"problem": problem})))
     assert is_full(raised.value) is full and str(raised.value) == problem
+
+
+def test_a_computer_that_sleeps_takes_nothing_from_the_time_of_a_download(monkeypatch, tmp_path):
+    hours = itertools.count(step=3600.0)
+    monkeypatch.setattr(process, "RunningTime", functools.partial(RunningTime, clock=lambda: next(hours)))
+    with pytest.raises(EmorecError, match="^not there$"):
+        child_that(monkeypatch, tmp_path, ONE_LINE_CHILD.format(json.dumps({"problem": "not there"})))

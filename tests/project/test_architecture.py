@@ -51,7 +51,14 @@ LIBRARY_HOMES = {
 # know each other.
 LAYERS = [
     ["emorec.errors", "emorec._version"],
-    ["emorec.emotions", "emorec.files", "emorec.prefetch", "emorec.ranges", "emorec.standard_streams"],
+    [
+        "emorec.emotions",
+        "emorec.files",
+        "emorec.prefetch",
+        "emorec.ranges",
+        "emorec.running_time",
+        "emorec.standard_streams",
+    ],
     ["emorec.affect", "emorec.annotation", "emorec.settings", "emorec.childprocess"],
     ["emorec.media"],
     ["emorec.download", "emorec.face", "emorec.voice"],

@@ -12,10 +12,12 @@ import pytest
 from emorec.analyzer import Analyzer
 from emorec.errors import EmorecError
 from emorec.ui.jobs.job_queue import BUSY
+from emorec.ui.jobs.presence import NEVER_CAME_AFTER
 from emorec.ui.page import recordings_handlers, stored_choices
 from emorec.ui.page.analysis import Analysis
 from emorec.ui.page.handlers import JobHandlers
 from emorec.ui.page.recents_handlers import RecentsHandlers
+from emorec.ui.server import running_clock
 from emorec.ui.service import Service
 from emorec.ui.sessions import batch as batches
 from emorec.ui.sessions import browsers
@@ -160,6 +162,32 @@ def test_a_page_without_a_connection_stays_while_it_asks_and_an_hour_longer(serv
     assert service.open_pages.stays("page") and not service.open_pages.stays("program")
     times.now += 1
     assert not service.open_pages.stays("page")
+
+
+def test_a_sleep_of_the_server_is_no_time_in_which_a_page_fails_to_come_back(service, monkeypatch):
+    """The page may have asked again, but the server has not read it yet."""
+    monkeypatch.setattr(Storing, "seconds", 2)
+    running = SimpleNamespace(now=0.0, passed=lambda: running.now)
+    monkeypatch.setattr(running_clock, "_started", lambda: running)
+    service.browsers.enter("page", TOKEN)
+    job = service.start_job(service.analyzers.default, uploaded(service, "page"), asking("page"))
+    service.end_session("page")
+    time.sleep(2 * browsers.COMES_BACK_WITHIN)
+    assert job.running and not job.asked_to_stop and Path(job.path).exists()
+    running.now = 2 * browsers.COMES_BACK_WITHIN
+    until(lambda: job.asked_to_stop)
+    Storing.go.release()
+    until(lambda: not Path(job.path).exists())
+
+
+def test_whether_a_program_has_left_is_seen_on_one_clock(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    times = SimpleNamespace(now=0.0)
+    service = Service(Storing(factories.checkpoint(), None), clock=lambda: times.now)
+    gone = service.client_gone(asking("program"))
+    assert not gone()
+    times.now = NEVER_CAME_AFTER + 1
+    assert gone()
 
 
 def test_a_page_in_doubt_does_not_keep_what_its_browser_has_until_it_is_seen():

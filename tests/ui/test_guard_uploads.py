@@ -1,6 +1,7 @@
 """The limits of uploads, and that unfinished ones are removed."""
 
 import asyncio
+import functools
 import os
 import socket
 import tempfile
@@ -15,7 +16,7 @@ import pytest
 
 from emorec.errors import EmorecError
 from emorec.ui import settings
-from emorec.ui.server import temp_dir, uploads
+from emorec.ui.server import running_clock, temp_dir, uploads
 from support.small_page import API, serving, upload, wait_for
 
 BOUNDARY = "frontier"
@@ -41,15 +42,20 @@ def files(served):
     return [path for path in served.temp_dir.path.rglob("*") if path.is_file() and path.name != temp_dir.LOCK]
 
 
+def head_of(field):
+    """What comes before the content of a file in the body of an upload."""
+    return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="a.mp4"\r\n\r\n'.encode()
+
+
 def begun(served, content=b"x" * 100_000, field="files", length=1_000_000):
     """A connection on which an upload has begun."""
     connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
-    part = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="a.mp4"\r\n\r\n'
+    part = head_of(field)
     head = (
         f"POST {API}/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
     )
-    connection.sendall(head.encode() + part.encode() + content)
+    connection.sendall(head.encode() + part + content)
     return connection
 
 
@@ -85,14 +91,18 @@ def test_an_upload_without_a_file_is_one_sentence(served, client):
     assert wait_for(lambda: files(served) == [])
 
 
-def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client):
+def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client, monkeypatch):
     with begun(served) as going:
         assert wait_for(lambda: len(files(served)) == 1)
         (mine,) = files(served)
         stale = served.temp_dir.path / "tmpstale"
         stale.write_text("x")
-        os.utime(stale, (time.time() - 2 * temp_dir.STALE,) * 2)
-        upload(client)
+        served.temp_dir.sweep()
+        os.utime(mine)  # as if more of it had come
+        with monkeypatch.context() as patched:
+            later = running_clock.now() + 2 * temp_dir.STALE
+            patched.setattr(served.temp_dir, "sweep", functools.partial(served.temp_dir.sweep, now=later))
+            upload(client)
         assert wait_for(lambda: not stale.exists()) and mine.exists()
         going.close()
     assert wait_for(lambda: not mine.exists())
@@ -104,6 +114,17 @@ def test_an_upload_that_stalls_is_aborted(served, client, monkeypatch):
         answer = b"".join(iter(lambda: connection.recv(4000), b""))
         assert answer.startswith(b"HTTP/1.1 408") and b"stopped arriving" in answer
     assert wait_for(lambda: files(served) == [])
+
+
+def test_an_upload_goes_on_after_a_sleep_of_the_server(served, client, monkeypatch):
+    monkeypatch.setattr(uploads, "STALL_TIMEOUT", 0.2)
+    monkeypatch.setattr(running_clock, "now", lambda: 0.0)
+    with begun(served, b"x" * 1_000, length=3_000) as connection:
+        time.sleep(0.5)
+        end = f"\r\n--{BOUNDARY}--\r\n".encode()
+        part = 3_000 - 1_000 - len(head_of("files"))
+        connection.sendall(b"x" * (part - len(end)) + end)
+        assert connection.recv(4000).startswith(b"HTTP/1.1 200")
 
 
 def test_a_file_that_is_too_large_is_refused_in_one_sentence(served, client):
@@ -210,9 +231,9 @@ def test_temporary_files_lie_in_the_servers_folder_and_go(served):
     empty.mkdir()
     served.temp_dir.sweep()
     assert Path(made.name).exists() and folder.exists() and empty.exists()
-    served.temp_dir.sweep(now=time.time() + 2 * temp_dir.STALE)
+    served.temp_dir.sweep(now=running_clock.now() + 2 * temp_dir.STALE)
     assert Path(made.name).exists() and folder.exists() and not empty.exists()
-    served.temp_dir.sweep(now=time.time() + 2 * temp_dir.OLD)
+    served.temp_dir.sweep(now=running_clock.now() + 2 * temp_dir.OLD)
     assert list(served.temp_dir.temporary.iterdir()) == []
 
 

@@ -19,7 +19,7 @@ from gradio import tunneling
 
 from emorec.errors import EmorecError
 from emorec.ui import app
-from emorec.ui.server import temp_dir
+from emorec.ui.server import running_clock, temp_dir
 from emorec.ui.server.temp_dir import ServerTempDir
 from support.in_use import held_open
 from support.page_process import PAGE_STARTS_WITHIN
@@ -162,6 +162,26 @@ def test_what_lasts_as_long_as_the_server_never_looks_unused(tmp_path):
         assert upload.stat().st_mtime == 0
 
 
+@pytest.mark.parametrize("date", [0, 2**32])
+def test_neither_a_clock_that_is_set_nor_a_sleep_makes_a_file_old(date, tmp_path):
+    """After an hour of sleep every file is an hour old, also that of an upload which goes on."""
+    with contextlib.closing(ServerTempDir(tmp_path)) as mine:
+        upload, temporary, began = mine.path / "tmpupload", mine.temporary / "video", running_clock.now()
+        for path in (upload, temporary):
+            path.write_text("x")
+            os.utime(path, (date, date))
+        mine.sweep(now=began)
+        mine.sweep(now=began + temp_dir.STALE - 1)
+        assert upload.exists() and temporary.exists()
+        os.utime(temporary, (date + 1, date + 1))  # something was written
+        mine.sweep(now=began + temp_dir.STALE + 1)
+        assert not upload.exists()
+        mine.sweep(now=began + temp_dir.OLD + temp_dir.STALE)
+        assert temporary.exists()
+        mine.sweep(now=began + temp_dir.OLD + temp_dir.STALE + 2)
+        assert not temporary.exists()
+
+
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(EmorecError, match=r"^Uploads cannot be kept in .*GRADIO_TEMP_DIR\.$"):
@@ -295,7 +315,8 @@ def test_a_file_in_use_stops_no_removal_of_the_others(tmp_path):
     for file in (held, other, own.temporary / "c"):
         file.write_text("x")
     with held_open(held, own.temporary / "c"):
-        own.sweep(idle=True, now=time.time() + 2 * temp_dir.OLD)
+        own.sweep(idle=True)
+        own.sweep(idle=True, now=running_clock.now() + 2 * temp_dir.OLD)
         assert held.exists() and not other.exists()
         own.close()
     assert own.path.exists()

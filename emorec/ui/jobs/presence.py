@@ -25,6 +25,10 @@ class Presence:
         self._closed: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
+    def now(self) -> float:
+        """The time (s) on the clock by which streams are counted."""
+        return self._clock()
+
     @contextlib.contextmanager
     def connected(self, name: str) -> Iterator[None]:
         """Within this context, a stream of the session or event ``name`` is open."""

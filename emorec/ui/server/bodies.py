@@ -4,7 +4,6 @@ Gradio downloads any URL that is given in place of an uploaded file's path, and 
 is parsed here first, and Gradio receives the body that was checked.
 """
 
-import asyncio
 import json
 import os
 from collections.abc import Iterable
@@ -15,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
+
+from emorec.ui.server import running_clock
 
 MAX_BODY = 64_000  # bytes of a body that is not an upload
 MAX_LIVE = 1_000_000  # bytes that a live session sends at a time: a picture and some seconds of sound
@@ -46,19 +47,22 @@ async def read(receive: Receive, max_bytes: int = MAX_BODY, timeout: float = REA
     the client closes the connection first.
     """
     try:
-        async with asyncio.timeout(timeout):
-            body, more = bytearray(), True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
-                if len(body) > max_bytes:
-                    raise Refused(413, TOO_LARGE)
-            return bytes(body)
+        return await running_clock.within(timeout, _read(receive, max_bytes))
     except TimeoutError:
         raise Refused(408, TOO_SLOW) from None
+
+
+async def _read(receive: Receive, max_bytes: int) -> bytes:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > max_bytes:
+            raise Refused(413, TOO_LARGE)
+    return bytes(body)
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

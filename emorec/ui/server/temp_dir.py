@@ -13,13 +13,13 @@ import shutil
 import stat
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from emorec import files
 from emorec.errors import EmorecError
 from emorec.settings import cache_folder, make_default_cache
+from emorec.ui.server import running_clock
 
 VARIABLE = "GRADIO_TEMP_DIR"  # Gradio reads it too
 CACHE_VARIABLE = "EMOREC_CACHE"
@@ -65,6 +65,7 @@ class ServerTempDir:
 
     def __init__(self, common: Path | str | None = None):
         self._closing, self._closed = threading.Lock(), False
+        self._seen: dict[Path, tuple[float, float]] = {}  # times of last changes, and when they were first seen (s)
         setting = VARIABLE if common or os.environ.get(VARIABLE) else CACHE_VARIABLE
         common = Path(common or common_folder())
         try:
@@ -102,22 +103,30 @@ class ServerTempDir:
         """Remove unfinished uploads: all of them if no upload is in progress (``idle``), else only stale ones.
 
         Old temporary files and empty upload folders are removed too, and what the system has removed is made again.
-        ``now`` is a time (s) as ``time.time()`` gives it.
+        What was seen unchanged for long is old, whatever its date: the system's time may be set, and goes on while the
+        computer sleeps. ``now`` is the time (s) of ``running_clock``.
         """
         if not self.is_own():
             return
         self._keep_from_cleaners()
-        now = time.time() if now is None else now
-        kept_since = math.inf if idle else now - STALE
+        now = running_clock.now() if now is None else now
+        before, self._seen = self._seen, {}
+
+        def unchanged(path: Path, *changes: float) -> float:
+            """How long (s) the time of the last change has been the same."""
+            changed = max((_changed(path), *changes))
+            known = before.get(path)
+            self._seen[path] = known if known and known[0] == changed else (changed, now)
+            return now - self._seen[path][1]
+
         for path in self.path.glob(UNFINISHED):
-            if path.is_file() and _changed(path) < kept_since:
+            if path.is_file() and (unchanged(path) > STALE or idle):
                 _remove_file(path)
         for path in self.temporary.glob("*"):
-            newest = max([_changed(path), *(changed for _, _, changed in _files(path))])
-            if newest < now - OLD:
+            if unchanged(path, *(changed for _, _, changed in _files(path))) > OLD:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _remove_file(path)
         for path in self.path.glob(DIGEST):
-            if _changed(path) < now - STALE:
+            if unchanged(path) > STALE:
                 with contextlib.suppress(OSError):
                     path.rmdir()  # only an empty one
 

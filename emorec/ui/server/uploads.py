@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import anyio
 from starlette.types import Message, Receive
 
-from emorec.ui.server import log
+from emorec.ui.server import log, running_clock
 from emorec.ui.server.bodies import Refused
 from emorec.ui.server.temp_dir import ServerTempDir
 
@@ -107,8 +107,7 @@ class Upload:
             if self.refused:
                 return disconnect
             try:
-                async with asyncio.timeout(STALL_TIMEOUT):
-                    message = await receive()
+                message = await running_clock.within(STALL_TIMEOUT, receive())
                 self.received += len(message.get("body", b""))
                 self._uploads.check(self)
             except TimeoutError:
