@@ -209,7 +209,8 @@ class Image:
 
 
 def held(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    """The files in a folder, without those that Python compiles where the user may write."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if "__pycache__" not in path.parts)
 
 
 def listens(port):
