@@ -274,6 +274,7 @@ def test_the_process_ends_without_taking_libraries_down_below_running_analyses(e
     monkeypatch.setattr(app, "serve", lambda *_: ends())
     monkeypatch.setattr("emorec.ui.jobs.analyzers.protect_token", lambda: None)
     monkeypatch.setattr(app.os, "_exit", leave)
+    monkeypatch.setattr(app, "remove_semaphores", lambda: None)  # this process goes on
     with pytest.raises(Ended, match=str(code)):
         app.main([])
 
@@ -281,11 +282,24 @@ def test_the_process_ends_without_taking_libraries_down_below_running_analyses(e
 def test_the_process_ends_also_if_nobody_reads_its_output(monkeypatch):
     codes = []
     monkeypatch.setattr(app.os, "_exit", codes.append)
+    monkeypatch.setattr(app, "remove_semaphores", lambda: None)  # this process goes on
     with io.StringIO() as closed:
         monkeypatch.setattr(app.sys, "stdout", closed)
     with contextlib.suppress(ValueError):
         app.leave(2)
     assert codes == [2]
+
+
+def test_the_process_leaves_no_semaphore_that_python_reports():
+    """As tqdm makes one. In this way they are kept on macOS, and with Python 3.14 everywhere."""
+    program = """
+import multiprocessing
+from emorec.ui import app
+lock = multiprocessing.get_context("spawn").RLock()
+app.leave(3)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_a_public_link_ends_with_the_page(monkeypatch):
