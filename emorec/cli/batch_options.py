@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from emorec import download
 
@@ -39,7 +40,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--retry", action="store_true", help=RETRY_HELP)
     group.add_argument("--quiet", action="store_true", help="print only failures, and why a batch ends early")
     group.add_argument(
-        "--format", default="csv,json", metavar="F", help="formats as of emorec analyze (default csv,json)"
+        "--format",
+        action=Listed,
+        default="csv,json",
+        metavar="F",
+        help="formats as of emorec analyze (default csv,json)",
     )
     group.add_argument("--locale", default="en", metavar="L", help="numbers in CSV and TSV: en or de (default en)")
     group.add_argument("--plot", action="store_true", help="also write a chart (.png) of each recording")
@@ -54,3 +59,18 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=HEIGHT_HELP,
     )
+
+
+class Listed(argparse.Action):
+    """An option with commas between its values that may be given several times: all of them count."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        given = [*getattr(namespace, f"all_{self.dest}", ()), str(values)]
+        setattr(namespace, f"all_{self.dest}", given)
+        setattr(namespace, self.dest, ",".join(given))

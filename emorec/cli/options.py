@@ -13,7 +13,7 @@ from typing import Any
 
 from emorec import __version__, download
 from emorec.cli import batch_options, query
-from emorec.cli.batch_options import HEIGHT_HELP
+from emorec.cli.batch_options import HEIGHT_HELP, Listed
 
 DEFAULT_OUT = "emorec-out"
 MEDIA_HELP = "video or audio files, links to a media file or to a page with a video, or - for standard input"
@@ -138,7 +138,7 @@ def _parser(commands: Commands) -> argparse.ArgumentParser:
     image.add_argument("media", nargs="*", metavar="PICTURE", help="JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF files")
     _option(image, "--prior", default="even", metavar="P", help=PICTURES_PRIOR_HELP)
     _option(image, "--out", type=Path, metavar="DIR", help=PICTURES_OUT_HELP)
-    _option(image, "--format", default="csv,picture", metavar="F", help=PICTURES_FORMAT_HELP)
+    _option(image, "--format", action=Listed, default="csv,picture", metavar="F", help=PICTURES_FORMAT_HELP)
     _option(image, "--blur", action="store_true", help=PICTURES_BLUR_HELP)
     _option(image, "--json", action="store_true", help="print the result as JSON; files are written only with --out")
     _add_model(image)
@@ -167,7 +167,7 @@ def _add_devices(parser: argparse.ArgumentParser) -> None:
     _option(group, "--audio_device", metavar="D", help=AUDIO_DEVICE_HELP)
     _option(group, "--save", default="", metavar="NAME", help="write the results under this name when it ends")
     _option(group, "--out", type=Path, metavar="DIR", help=f"folder for the results (default {DEFAULT_OUT})")
-    _option(group, "--format", default="csv", metavar="F", help=FORMAT_HELP)
+    _option(group, "--format", action=Listed, default="csv", metavar="F", help=FORMAT_HELP)
     _option(group, "--no_plot", action="store_true", help="write no chart")
 
 
@@ -213,7 +213,7 @@ def _add_extraction(parser: argparse.ArgumentParser) -> None:
 def _add_results(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is written")
     _option(group, "--out", type=Path, metavar="DIR", help=OUT_HELP)
-    _option(group, "--format", default="csv", metavar="F", help=FORMAT_HELP)
+    _option(group, "--format", action=Listed, default="csv", metavar="F", help=FORMAT_HELP)
     _option(group, "--locale", default="en", metavar="L", help=LOCALE_HELP)
     _option(group, "--save_plot", type=Path, metavar="FILE", help="chart as .png, .svg or .html (default DIR/NAME.png)")
     _option(group, "--no_plot", action="store_true", help="write no chart")

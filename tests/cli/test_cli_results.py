@@ -187,6 +187,12 @@ def test_numbers_with_a_comma_and_formats_in_capitals_are_understood(media, tmp_
     assert (tmp_path / "out" / "clip.json").exists()
 
 
+def test_formats_that_are_given_one_by_one_are_all_written(media, tmp_path):
+    clip = str(media / "same" / "clip.wav")
+    assert analyze(clip, "--out", "out", "--format", "tsv", "--format", "srt,vtt") == 0
+    assert {path.name for path in (tmp_path / "out").glob("clip.*")} == {"clip.tsv", "clip.srt", "clip.vtt"}
+
+
 def test_all_formats_are_written_under_the_same_name(media, tmp_path, capsys):
     assert analyze(media / "same" / "clip.wav", "--out", "out", "--format", "all", "--locale", "de") == 0
     written = {file.name for file in (tmp_path / "out").iterdir()} - {RECORDS}
