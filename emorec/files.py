@@ -21,6 +21,7 @@ PARTIAL_SUFFIX = ".partial"  # of a temporary file
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)
 IN_USE = (5, 32)  # Windows' numbers for "access is denied" and "used by another process"
 OPEN_ELSEWHERE = "another program may have it open, or it is read-only"
+NO_TEMPORARY = "No temporary file can be written ({reason}); free some space, or name another folder in TMPDIR."
 WAITS = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds before a file in use is tried again
 PARTIAL = 150  # bytes of a file's name in that of its temporary file; most systems allow 255 for a name
 
@@ -168,6 +169,11 @@ def is_special(path: str | Path) -> bool:
     """Whether there is a pipe, a device or a socket, which no file may replace."""
     path = Path(path)
     return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def no_temporary(error: OSError) -> EmorecError:
+    """The error for the user if no temporary file can be made, or if the disk for them is full."""
+    return EmorecError(NO_TEMPORARY.format(reason=error.strerror or error))
 
 
 def lock(descriptor: int) -> bool:

@@ -25,9 +25,16 @@ NEW = 60.0  # seconds in which a lock file that is not locked yet belongs to a p
 
 @contextlib.contextmanager
 def folder() -> Iterator[str]:
-    """A new folder, which is removed at the end of the context. Raises OSError."""
+    """A new folder, which is removed at the end of the context.
+
+    Raises EmorecError if there is no folder for temporary files, and OSError.
+    """
     remove_leftovers()
-    made = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        common = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise files.no_temporary(error) from None
+    made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=common))
     try:
         with open(made / LOCK, "wb") as lock:
             with contextlib.suppress(OSError):  # a disk without locks: then it stays if this process is killed
@@ -40,7 +47,11 @@ def folder() -> Iterator[str]:
 
 def remove_leftovers() -> None:
     """Remove the folders of processes that have ended."""
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    try:
+        common = Path(tempfile.gettempdir())
+    except FileNotFoundError:  # no folder for temporary files can be written, as in a container that is read-only
+        return
+    for left in common.glob(f"{PREFIX}*"):
         # Another user's, one that is not locked yet, or one in use.
         with contextlib.suppress(OSError):
             if not (left / LOCKED).exists() and time.time() - (left / LOCK).stat().st_mtime < NEW:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import shutil
 import time
@@ -14,6 +15,7 @@ from emorec.errors import EmorecError
 from emorec.extraction.feature_folder import HEAD_FILE
 
 ABANDONED = 3600  # seconds; a partly written file that is older was left by a run that was killed
+FUTURE = 86_400  # seconds; a recording that was used so much later than now was used while the clock was wrong
 TOLERANCE = 0.05  # share of the limit that a run may add before the size of the folder is measured again
 KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -44,17 +46,19 @@ class CacheLimit:
 def drop_oldest(folder: Path, keep: Path, limit_mb: float | None = None) -> None:
     """Remove the least recently used recordings until the folder is within its limit; ``keep`` stays.
 
-    The limit is ``limit_mb``, or EMOREC_CACHE_MB. Raises EmorecError for a wrong limit.
+    Those with a time in the future go first: it is that of a wrong clock, and they would outlast all others. The limit
+    is ``limit_mb``, or EMOREC_CACHE_MB. Raises EmorecError for a wrong limit.
     """
     if limit_mb is None:
         limit_mb = settings.cache_limit()
-    stored = []
+    stored, now = [], time.time()
     for recording in Path(folder).glob("*"):
         with contextlib.suppress(OSError):  # another run may remove files and folders at the same time
             for partial in recording.glob(".*.partial"):  # of runs that were killed
-                if partial.stat().st_mtime < time.time() - ABANDONED:
+                if abs(now - partial.stat().st_mtime) > ABANDONED:
                     partial.unlink()
             used = (recording / HEAD_FILE).stat().st_mtime
+            used = -math.inf if used > now + FUTURE else used
             stored.append((used, sum(file.stat().st_size for file in recording.iterdir()), recording))
     total = sum(size for _, size, _ in stored)
     for _, size, path in sorted(stored, key=lambda entry: entry[0]):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emorec import files
 from emorec.errors import EmorecError, listed, require
 from emorec.library import connecting, interrupting, items
 from emorec.library.connecting import VIEWS
@@ -55,7 +56,10 @@ class Library:
                 name = _unique(item.name, folder, names)
                 self._items.append(replace(item, name=name, media=item.media | {"item": name}))
             self._media += [row | {"item": _unique(row["item"], folder, names)} for row in found.others]
-        self._links = tempfile.TemporaryDirectory(prefix="emorec-query-", ignore_cleanup_errors=True)
+        try:
+            self._links = tempfile.TemporaryDirectory(prefix="emorec-query-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise files.no_temporary(error) from None
         try:
             self._connection = self._connect()
         except EmorecError:

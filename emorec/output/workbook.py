@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emorec import files
 from emorec.emotions import EMOTIONS
 from emorec.errors import EmorecError, require
 from emorec.extraction.people import default_name
@@ -49,7 +51,8 @@ Row = Iterable[Any]
 def xlsx_bytes(timeline: Timeline) -> bytes:
     """The workbook; a text that looks like a formula stays a text, and an unknown value is an empty cell.
 
-    Raises EmorecError if openpyxl is not installed, or if the timeline has more rows than a sheet can have.
+    Raises EmorecError if openpyxl is not installed, if the timeline has more rows than a sheet can have, or if the
+    temporary files that openpyxl needs cannot be written.
     """
     require(EXTRA, "openpyxl")
     from openpyxl import Workbook
@@ -58,13 +61,30 @@ def xlsx_bytes(timeline: Timeline) -> bytes:
     rows = sum(len(one) for one in timeline.each)
     if rows > MAX_ROWS:
         raise EmorecError(TOO_LONG.format(most=MAX_ROWS, rows=rows))
-    book = Workbook(write_only=True)
-    for name, content in (("windows", _windows), ("people", _people), ("highlights", _highlights)):
-        _add_sheet(book, name, content(timeline))
-    _add_sheet(book, "choices", _choices(timeline))
-    out = io.BytesIO()
-    ExcelWriter(book, DatedZipFile(out)).save()  # as ``book.save``, whose ZIP file refuses the date of a wrong clock
+    book, out = Workbook(write_only=True), io.BytesIO()
+    try:
+        for name, content in (("windows", _windows), ("people", _people), ("highlights", _highlights)):
+            _add_sheet(book, name, content(timeline))
+        _add_sheet(book, "choices", _choices(timeline))
+        # As ``book.save``, whose ZIP file refuses the date of a wrong clock.
+        ExcelWriter(book, DatedZipFile(out)).save()
+    except OSError as error:
+        _give_up(book)
+        raise files.no_temporary(error) from error
     return out.getvalue()
+
+
+def _give_up(book: Workbook) -> None:
+    """End the sheets of a book that cannot be written, and remove their files.
+
+    Otherwise Python prints an error of each with its traceback when it forgets the book.
+    """
+    for sheet in book.worksheets:
+        rows, writer = getattr(sheet, "_rows", None), getattr(sheet, "_writer", None)
+        for end in (rows and rows.close, writer and writer.xf.close, writer and writer.cleanup):
+            with contextlib.suppress(OSError, StopIteration):
+                if end:
+                    end()
 
 
 def _add_sheet(book: Workbook, name: str, rows: Iterable[Row]) -> None:

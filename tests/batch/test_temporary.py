@@ -1,14 +1,23 @@
 """Temporary folders of what is fetched: none stays after its process."""
 
 import contextlib
+import errno
+import gc
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 
-from emorec import cli, settings
+import pytest
+from openpyxl.worksheet import _writer
+
+from emorec import cli, library, settings
 from emorec.batch import temporary
+from emorec.errors import EmorecError
+from emorec.library import items
+from support import make_media
 from support.in_use import held_open
 from support.paths import ROOT
 
@@ -131,3 +140,63 @@ def test_what_is_in_use_at_the_end_is_removed_later(tmp_path, monkeypatch):
     opened.close()
     temporary.remove_leftovers()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_analysed_where_no_temporary_file_can_be_made_and_else_one_sentence_says_so(
+    tmp_path, monkeypatch, capsys
+):
+    """As in a container that may write only to the folders for features and results."""
+
+    def none():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._get_default_tempdir", none)
+    sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=2, tones=((0, 1),))
+    clip = make_media.record(tmp_path / "clip.wav", audio=sound)
+    given = ["--out", str(tmp_path / "out")]
+    assert cli.main(["analyze", str(clip), *given]) == 0
+    assert (tmp_path / "out" / "clip.csv").exists()
+    with clip.open("rb") as source:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(source))
+        assert cli.main(["analyze", "-", *given]) == 2
+    assert capsys.readouterr().err.endswith(
+        "No temporary file can be written (No usable temporary directory found in ['/tmp']); "
+        "free some space, or name another folder in TMPDIR.\n"
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a file that is always full")
+def test_a_full_disk_for_temporary_files_costs_the_workbook_alone(tmp_path, monkeypatch, capsys):
+    unraisable = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+
+    def full(suffix=""):
+        path = folder / f"sheet{len(list(folder.iterdir()))}"
+        path.symlink_to("/dev/full")
+        _writer.ALL_TEMP_FILES.append(str(path))
+        return str(path)
+
+    monkeypatch.setattr(_writer, "create_temporary_file", full)
+    sound = make_media.Audio(codec="pcm_s16le", rate=16_000, duration=2, tones=((0, 1),))
+    clip = make_media.record(tmp_path / "clip.wav", audio=sound)
+    assert cli.main(["analyze", str(clip), "--format", "xlsx,srt", "--out", str(tmp_path / "out")]) == 2
+    assert {path.name for path in (tmp_path / "out").glob("clip.*")} == {"clip.srt", "clip.png"}
+    assert capsys.readouterr().err.endswith(
+        "No temporary file can be written (No space left on device); "
+        "free some space, or name another folder in TMPDIR.\n"
+    )
+    gc.collect()
+    assert unraisable == [] and list(folder.iterdir()) == []
+
+
+def test_a_query_without_a_folder_for_temporary_files_is_one_sentence(tmp_path, monkeypatch):
+    def none(**_):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", none)
+    monkeypatch.setattr(items, "find", lambda _: items.Found(items=[], others=[], notes=[]))
+    with pytest.raises(EmorecError, match=r"^No temporary file can be written .*TMPDIR\.$"):
+        library.open(tmp_path)

@@ -3,6 +3,7 @@
 import copy
 import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -260,6 +261,16 @@ def test_the_recordings_used_longest_ago_are_dropped_first(tmp_path):
     cache = stored(tmp_path, b=20, d=40, a=10, c=30)
     drop_oldest(cache, keep=cache / "a", limit_mb=0.0041)
     assert names(cache) == {"a", "b"}
+
+
+def test_a_recording_of_a_wrong_clock_does_not_outlast_the_others(tmp_path):
+    """But one of an hour in the future, as after a small correction of the clock, is one of the latest."""
+    now = 1e9 - time.time()
+    cache = stored(tmp_path, next_year=now - 365 * 86_400, old=now + 3600, young=now + 60, next_hour=now - 3600)
+    drop_oldest(cache, keep=cache / "none", limit_mb=0.0061)
+    assert names(cache) == {"old", "young", "next_hour"}
+    drop_oldest(cache, keep=cache / "none", limit_mb=0.0021)
+    assert names(cache) == {"next_hour"}
 
 
 def test_nothing_is_dropped_within_the_limit(tmp_path):

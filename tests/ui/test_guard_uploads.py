@@ -1,6 +1,7 @@
 """The limits of uploads, and that unfinished ones are removed."""
 
 import asyncio
+import errno
 import functools
 import os
 import socket
@@ -103,7 +104,7 @@ def test_while_another_upload_goes_on_only_what_is_stale_goes(served, client, mo
             later = running_clock.now() + 2 * temp_dir.STALE
             patched.setattr(served.temp_dir, "sweep", functools.partial(served.temp_dir.sweep, now=later))
             upload(client)
-        assert wait_for(lambda: not stale.exists()) and mine.exists()
+            assert wait_for(lambda: not stale.exists()) and mine.exists()
         going.close()
     assert wait_for(lambda: not mine.exists())
 
@@ -141,6 +142,17 @@ def test_a_file_that_is_too_large_is_refused_in_one_sentence(served, client):
         assert sent.status_code == 413
         assert sent.text == "The file is larger than the 2 MB that may be uploaded here."
     assert wait_for(lambda: files(served) == [])
+
+
+@pytest.mark.parametrize(("free", "said"), [(2_000, uploads.FULL), (10**9, uploads.NOT_TAKEN)])
+def test_an_upload_that_a_full_disk_stops_is_told_so(served, client, monkeypatch, free, said):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gradio.route_utils.NamedTemporaryFile", full)
+    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    answer = client.post(f"{API}/upload", files={"files": ("a.mp4", b"x" * 100_000)})
+    assert (answer.status_code, answer.text) == (507 if said == uploads.FULL else 500, said)
 
 
 def test_all_uploads_together_have_a_quota(served, client):

@@ -219,7 +219,7 @@ class Exchange:
                 self._upload.refused = self._options.uploads.too_large()
                 return
             if self._upload and message["status"] >= 500:
-                self._upload.refused = Refused(message["status"], uploads.NOT_TAKEN)
+                self._upload.refused = self._options.uploads.not_taken(self._upload, message["status"])
                 return
             self._started, self._status = True, message["status"]
             self._unfinished = not any(name.lower() == b"content-length" for name, _ in message["headers"])

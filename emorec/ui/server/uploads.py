@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 
 import anyio
@@ -72,6 +73,14 @@ class Uploads:
     def too_large(self) -> Refused:
         """The refusal of a file above the limit."""
         return Refused(413, TOO_LARGE.format(most=self._max_bytes / 1e6))
+
+    def not_taken(self, upload: "Upload", status: int) -> Refused:
+        """The refusal of an upload that Gradio answered with an error, ``status``: most often the disk is full."""
+        try:
+            full = shutil.disk_usage(self._temp_dir.path).free < max(OVERHEAD, self._active.get(upload, 0))
+        except OSError:
+            full = False
+        return Refused(507, FULL) if full else Refused(status, NOT_TAKEN)
 
     async def sweep(self) -> None:
         """Remove unfinished files: all of them if no upload is in progress, else only old ones."""
