@@ -66,6 +66,17 @@ def folder(tmp_path_factory):
     return made
 
 
+def test_files_are_added_whatever_the_clock_does(chromium, page_server, tmp_path):
+    """A clock that was set back stands still for what is measured by it."""
+    with browsing(chromium) as context:
+        page = context.new_page()
+        page.add_init_script("Date.now = () => 0")
+        page.goto(page_server)
+        page.wait_for_selector("#analyze")
+        page.set_input_files("#pick input[type=file] >> nth=0", sound(tmp_path / "mine.wav", 2))
+        page.wait_for_selector("#recordings >> text=mine.wav", timeout=30_000)
+
+
 def test_files_that_are_chosen_before_the_server_knows_the_browser_are_not_lost(chromium, page_server, tmp_path):
     held, holding = [], True
 

@@ -7,6 +7,7 @@
   const PAUSE = 3000; // milliseconds between two such requests while more is uploaded
   const WAIT = 60000; // milliseconds for an answer
   const SURE = 6000; // milliseconds within which a button that deletes must be pressed again
+  const LOOK = 1000; // milliseconds between two looks that count as waiting, at most
   const AGAIN = 3000; // milliseconds after which a request without an answer is sent again
   const find = (selector) => document.querySelector(selector);
   const say = (words) => { const place = find("#pick .sending"); if (place) place.textContent = words; };
@@ -22,11 +23,12 @@
   // has got the first request, the same text again is no change of the field. Nothing is sent before the first answer has
   // come, because the server would not know the browser. Resolves to whether there was an answer.
   const answered = (id, ask) => new Promise((resolve) => {
-    const began = Date.now();
-    let asked = 0;
+    let asked = -Infinity, looked = performance.now(), waited = 0;
     const look = () => {
-      const now = Date.now(), shown = Number(find("#ack [data-ack]")?.dataset.ack);
-      if (shown >= id || now - began > WAIT) return resolve(shown >= id);
+      const now = performance.now(), shown = Number(find("#ack [data-ack]")?.dataset.ack);
+      waited += Math.min(now - looked, LOOK); // a computer that sleeps does not wait
+      looked = now;
+      if (shown >= id || waited > WAIT) return resolve(shown >= id);
       if (shown >= 0 && now - asked > AGAIN) {
         asked = now;
         ask();
@@ -74,7 +76,7 @@
     uploading = true;
     joins = false;
     const problems = [], done = [];
-    let named = Date.now(), lost = 0;
+    let named = performance.now(), lost = 0;
 
     while (waiting.length) {
       const { file, path } = waiting.shift();
@@ -86,9 +88,9 @@
         problems.push(`${path}: ${problem}`);
       }
       // With many files, several in one request, because each answer contains the whole list.
-      if (done.length < MOST && waiting.length > MOST && Date.now() - named < PAUSE) continue;
+      if (done.length < MOST && waiting.length > MOST && performance.now() - named < PAUSE) continue;
       lost += await name(done);
-      named = Date.now();
+      named = performance.now();
       if (waiting.length && find("#ack [data-full]")) {
         problems.push(`The list is full; ${waiting.length} more were not uploaded.`);
         waiting = [];
@@ -166,13 +168,13 @@
   const SETTLED = 2000; // milliseconds
   let scrolledBy = 0; // when the person last scrolled or pressed anything
   for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
-    document.addEventListener(kind, () => { scrolledBy = Date.now(); }, { capture: true, passive: true });
+    document.addEventListener(kind, () => { scrolledBy = performance.now(); }, { capture: true, passive: true });
   }
   const bringUp = (began) => {
     const top = find("#status [data-opened]")?.getBoundingClientRect().top;
     if (top === undefined || scrolledBy > began) return;
     if (top < 0 || top > innerHeight / 2) window.emorecScroll(find("#status"), "start");
-    if (Date.now() - began < SETTLED) setTimeout(bringUp, 250, began);
+    if (performance.now() - began < SETTLED) setTimeout(bringUp, 250, began);
   };
   // The tab Picture shows no results of recordings.
   const leavePicture = () => {
@@ -181,7 +183,7 @@
   // Without ``focus``, the focus stays in the list, for its next recording.
   const goToResult = (focus) => {
     const line = find("#status [data-opened]");
-    bringUp(Date.now());
+    bringUp(performance.now());
     if (!line || !focus) return;
     line.tabIndex = -1;
     line.focus({ preventScroll: true });

@@ -60,10 +60,10 @@
     before = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
     sessionStorage.removeItem(KEY);
   } catch {}
-  const began = Date.now();
+  const began = performance.now();
   const look = () => { // until the server has said what this browser has
     if (find("#ack [data-session]") && find("#status")) tell(before);
-    else if (Date.now() - began < WAIT) setTimeout(look, 100);
+    else if (performance.now() - began < WAIT) setTimeout(look, 100);
   };
   look();
 }
