@@ -3,11 +3,18 @@
 import asyncio
 import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from emorec.running_time import RunningTime
 from emorec.ui.server import running_clock
+
+
+def run(work):
+    """The result of a coroutine, in another thread: Playwright's event loop may run in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @pytest.fixture
@@ -23,7 +30,7 @@ def test_what_arrives_after_a_sleep_is_in_time(asleep):
         await asyncio.sleep(0)
         return "all of it"
 
-    assert asyncio.run(running_clock.within(60.0, sent())) == "all of it"
+    assert run(running_clock.within(60.0, sent())) == "all of it"
 
 
 def test_what_does_not_arrive_is_given_up():
@@ -41,7 +48,7 @@ def test_what_does_not_arrive_is_given_up():
         await asyncio.sleep(0)
         return ended == [True]
 
-    assert asyncio.run(wait())
+    assert run(wait())
 
 
 def test_who_gives_up_waiting_ends_the_work():
@@ -60,7 +67,7 @@ def test_who_gives_up_waiting_ends_the_work():
         await asyncio.wait_for(ended.wait(), 60)
         return waiting.cancelled()
 
-    assert asyncio.run(wait())
+    assert run(wait())
 
 
 def test_an_error_of_the_work_is_raised():
@@ -68,7 +75,7 @@ def test_an_error_of_the_work_is_raised():
         raise ValueError("wrong")
 
     with pytest.raises(ValueError, match="wrong"):
-        asyncio.run(running_clock.within(60, fails()))
+        run(running_clock.within(60, fails()))
 
 
 def test_a_call_that_was_put_off_comes():
