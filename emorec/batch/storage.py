@@ -11,7 +11,6 @@ import os
 import posixpath
 import re
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from urllib.parse import unquote
 from emorec.errors import EmorecError, require
 from emorec.files import avoid_device_name
 from emorec.media.containers import SUFFIXES
+from emorec.running_time import RunningTime
 from emorec.settings import Limits
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ NOT_THERE = "There is nothing at {url}; check the name."
 UNREACHABLE = "{url} cannot be reached ({reason}); check the connection and try again."
 USER = "The address {url} contains a user name or a password; give it without, and set the credentials of the store."
 TOO_LARGE = "{url} is larger than {megabytes:g} MB, the limit here (EMOREC_MAX_MB)."
+LONGEST = 120.0  # seconds; a slow store may need them for a block, and a longer gap is a pause of this program
 TOO_SLOW = "{url} took longer than {minutes:g} minutes to arrive, the limit here (EMOREC_LINK_MINUTES)."
 NO_SPACE = "{url} does not fit into {folder}, which has {free:.0f} MB left; free some space there."
 CUT_SHORT = "{url} arrived incompletely ({received} of {size} bytes); try again."
@@ -152,7 +153,7 @@ def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
     limits = limits or Limits.from_environment()
     files, path = open_filesystem(url)
     target = Path(folder) / _file_name(path)
-    deadline = time.monotonic() + limits.time_minutes * 60
+    waited = RunningTime(LONGEST)
     try:
         size = files.info(path).get("size")
     except Exception as error:
@@ -170,7 +171,7 @@ def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
             received += len(block)
             if received > limits.bytes:
                 raise EmorecError(TOO_LARGE.format(url=url, megabytes=limits.megabytes))
-            if time.monotonic() > deadline:
+            if waited.passed() > limits.time_minutes * 60:
                 raise EmorecError(TOO_SLOW.format(url=url, minutes=limits.time_minutes))
             file.write(block)
     if size is not None and received != size:

@@ -1,5 +1,8 @@
 """Recordings in a bucket: an S3 server on this machine, which has no permissions and loses nothing."""
 
+import functools
+import itertools
+
 import pytest
 
 import emorec
@@ -7,6 +10,7 @@ from emorec import files
 from emorec.batch import storage
 from emorec.batch.inputs import list_sources
 from emorec.errors import EmorecError
+from emorec.running_time import RunningTime
 from emorec.settings import Limits
 from support import batches
 from support.make_media import Audio, record
@@ -71,6 +75,13 @@ def test_an_object_is_fetched_within_limits(bucket, tmp_path):
     assert found == tmp_path / "large.wav" and found.stat().st_size == 1_000_001
     with pytest.raises(EmorecError, match="took longer than"):
         storage.fetch("s3://media/large.wav", tmp_path, Limits(megabytes=2, time_minutes=0))
+
+
+def test_a_sleep_takes_nothing_from_the_time_of_an_object(bucket, tmp_path, monkeypatch):
+    hours = itertools.count(step=3600.0)
+    monkeypatch.setattr(storage, "RunningTime", functools.partial(RunningTime, clock=lambda: next(hours)))
+    found = storage.fetch("s3://media/notes.txt", tmp_path, Limits(time_minutes=30))
+    assert found.read_bytes() == b"notes"
 
 
 @pytest.mark.parametrize("url", ["s3://media/none.m4a", "s3://nothing", "s3://nothing/a.m4a"])
