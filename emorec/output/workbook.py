@@ -67,7 +67,8 @@ def xlsx_bytes(timeline: Timeline) -> bytes:
             _add_sheet(book, name, content(timeline))
         _add_sheet(book, "choices", _choices(timeline))
         # As ``book.save``, whose ZIP file refuses the date of a wrong clock.
-        ExcelWriter(book, DatedZipFile(out)).save()
+        with DatedZipFile(out) as archive:
+            ExcelWriter(book, archive).save()
     except OSError as error:
         _give_up(book)
         raise files.no_temporary(error) from error

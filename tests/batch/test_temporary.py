@@ -168,6 +168,7 @@ def test_a_file_is_analysed_where_no_temporary_file_can_be_made_and_else_one_sen
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a file that is always full")
 def test_a_full_disk_for_temporary_files_costs_the_workbook_alone(tmp_path, monkeypatch, capsys):
+    gc.collect()  # what earlier tests have left is not meant
     unraisable = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
     folder = tmp_path / "temporary"
