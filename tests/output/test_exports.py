@@ -11,6 +11,7 @@ import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -272,7 +273,8 @@ def test_commands_that_begin_at_the_same_time_agree_on_the_name_of_a_recording(t
 def test_two_recordings_that_find_an_empty_record_at_the_same_time_have_a_name_each(tmp_path, monkeypatch):
     barrier, is_empty = threading.Barrier(2, timeout=60), names._is_empty
     monkeypatch.setattr(names, "_is_empty", lambda record: (is_empty(record), record.exists() and barrier.wait())[0])
-    monkeypatch.setattr(names.time, "sleep", lambda _: barrier.wait())  # each waits for the other, however slow
+    # Each waits for the other, however slow. Not ``time.sleep`` itself, which other threads of this process call too.
+    monkeypatch.setattr(names, "time", SimpleNamespace(sleep=lambda _: barrier.wait()))
 
     def claims(folder):
         (folder / names.RECORDS).mkdir(parents=True)

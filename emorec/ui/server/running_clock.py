@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -25,11 +24,11 @@ def now() -> float:
 
 def call_later(seconds: float, function: Callable[..., object], *arguments: object) -> None:
     """Call a function in a thread once the process has been running for so many more seconds."""
-    end = now() + seconds
+    end, never = now() + seconds, threading.Event()
 
     def work() -> None:
         while (left := end - now()) > 0:
-            time.sleep(min(left, LOOK))
+            never.wait(min(left, LOOK))
         function(*arguments)
 
     threading.Thread(target=work, daemon=True).start()
@@ -50,11 +49,10 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
 
 @functools.cache
 def _started() -> RunningTime:
-    running = RunningTime()
+    running, never = RunningTime(), threading.Event()
 
     def look() -> None:
-        while True:
-            time.sleep(LOOK)
+        while not never.wait(LOOK):
             running.passed()
 
     threading.Thread(target=look, daemon=True).start()
