@@ -149,14 +149,15 @@ def remove_semaphores() -> None:
 
 def serve(analyzer: Analyzer, temp_dir: ServerTempDir, server_settings: ServerSettings, share: bool) -> int:
     """Serve the page until it is stopped; returns the exit code."""
+    import httpx  # late, like Gradio, which imports it too
+
     guard = guard_options(temp_dir, server_settings)
     guard.security_headers.public_link = share
     try:
         with without_proxy(share, settings.server_name(os.environ)):
             page, address, public = start(analyzer, server_settings, guard, share)
-    except OSError as error:
-        reason = error.strerror or "Gradio does not find it free"  # its own error names arguments of its own
-        print(f"emorec: {ports.FAILED.format(port=server_settings.port, reason=reason)}", file=sys.stderr)
+    except (OSError, httpx.HTTPError) as error:
+        print(f"emorec: {ports.start_failure(error, server_settings.port)}", file=sys.stderr)
         return USER_ERROR
     if public:
         guard.hosts.add(urlsplit(public).netloc)

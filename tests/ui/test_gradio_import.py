@@ -1,6 +1,8 @@
 """How the page imports Gradio, and how rarely Gradio's queue wakes up."""
 
 import inspect
+import multiprocessing
+from multiprocessing import synchronize
 
 import gradio as gr
 import pytest
@@ -8,7 +10,7 @@ from gradio import component_meta
 
 from emorec.analyzer import Analyzer
 from emorec.ui.page import layout
-from emorec.ui.server.gradio_import import without_stub_files
+from emorec.ui.server.gradio_import import import_gradio, without_stub_files
 from support import factories
 
 
@@ -25,6 +27,19 @@ def test_components_are_defined_without_stub_files(monkeypatch):
         define[0](*define[1:])
         assert inspect.getfile(Analyzer).endswith("analyzer.py")
     assert inspect.getfile is before
+
+
+def test_the_page_needs_no_shared_memory(monkeypatch, tmp_path):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")  # as in a container without a writable /dev/shm
+
+    monkeypatch.setattr(synchronize.SemLock, "__init__", refuse)
+    with pytest.raises(PermissionError):
+        multiprocessing.Lock()
+    import_gradio()
+    example = tmp_path / "example.mp4"
+    example.write_bytes(b"a clip")
+    assert layout.build(Analyzer(factories.checkpoint(), None), example).service
 
 
 def test_the_queue_of_the_page_sleeps_longer_than_gradios():

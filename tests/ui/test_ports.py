@@ -4,6 +4,7 @@ import errno
 import socket
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from emorec.errors import EmorecError
@@ -47,9 +48,24 @@ def test_other_reasons_have_sentences_of_their_own(monkeypatch, code, words):
     assert words in refused(None, 80) and "taken" not in refused(None, 80)
 
 
-def test_what_goes_wrong_later_is_not_called_a_port_that_is_taken(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError("Cannot find empty port in range: 80-80. Pass the server_port parameter to launch()."),
+            "The page cannot be served at the port 80 (Gradio does not find it free)",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied"), "The page cannot be started (Permission denied)."),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), "cannot be started (/x: Read-only file system)."),
+        (
+            httpx.ConnectError("[Errno -2] Name or service not known"),
+            "The page does not reach itself at the port 80 ([Errno -2] Name or service not known); check that",
+        ),
+    ],
+)
+def test_what_goes_wrong_later_is_one_sentence_of_its_own(monkeypatch, capsys, error, words):
     def launch(**_):
-        raise OSError("Cannot find empty port in range: 80-80. Pass the server_port parameter to launch().")
+        raise error
 
     page = SimpleNamespace(service=None, launch=launch, script="")
     monkeypatch.setattr(layout, "build", lambda *_, **__: page)
@@ -58,7 +74,7 @@ def test_what_goes_wrong_later_is_not_called_a_port_that_is_taken(monkeypatch, c
     given = app.ServerSettings.from_environment({"GRADIO_SERVER_PORT": "80"})
     assert app.serve(None, None, given, share=False) == app.USER_ERROR
     said = capsys.readouterr().err
-    assert "cannot be served at the port 80 (" in said and "taken" not in said and "server_port" not in said
+    assert words in said and said.count("\n") == 1 and "taken" not in said and "server_port" not in said
 
 
 def test_a_free_port_is_not_refused():

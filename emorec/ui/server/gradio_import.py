@@ -1,7 +1,8 @@
-"""The import of Gradio without the stub files that it writes each time, which take half of the import."""
+"""The import of Gradio: without the stub files that it writes, and with a lock that every system has."""
 
 import contextlib
 import inspect
+import threading
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -10,7 +11,10 @@ from unittest import mock
 def import_gradio() -> None:
     """Import Gradio; other modules may import it afterwards as usual."""
     with without_stub_files():
-        import gradio  # noqa: F401
+        from gradio import flagging
+    # A list of examples has a lock for several processes. It needs a writable /dev/shm, which some containers lack. The
+    # page is served by one process.
+    flagging.Lock = threading.Lock  # type: ignore[reportAttributeAccessIssue]
 
 
 @contextlib.contextmanager

@@ -16,6 +16,11 @@ NO_ADDRESS = (
     "to 0.0.0.0 for all of them."
 )
 FAILED = "The page cannot be served at the port {port} ({reason}); choose another one with --port."
+NOT_STARTED = "The page cannot be started ({reason})."
+NOT_REACHED = (
+    "The page does not reach itself at the port {port} ({reason}); check that this computer knows the name localhost, "
+    "and its firewall."
+)
 
 
 def check(name: str | None, port: int) -> None:
@@ -26,6 +31,15 @@ def check(name: str | None, port: int) -> None:
             probe.bind((name or LOCAL, port))
     except OSError as error:
         raise EmorecError(_sentence(error).format(name=name, port=port, reason=error.strerror or error)) from None
+
+
+def start_failure(error: Exception, port: int) -> str:
+    """Describe in one sentence an error that Gradio raises while the page starts."""
+    if not isinstance(error, OSError):  # of its HTTP client, with which Gradio asks for the page once
+        return NOT_REACHED.format(port=port, reason=error)
+    if error.errno is None:  # its own error names arguments of its own
+        return FAILED.format(port=port, reason="Gradio does not find it free")
+    return NOT_STARTED.format(reason=": ".join(filter(None, (error.filename, error.strerror))))
 
 
 def _sentence(error: OSError) -> str:
