@@ -7,6 +7,8 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
+from emorec.models import hub_proxy
+
 TRY_LATER = (408, 429, 500, 502, 503, 504)  # HTTP status codes
 UNTRUSTED = (
     "its certificate is not trusted on this computer: if your network reads encrypted connections, set SSL_CERT_FILE "
@@ -64,9 +66,9 @@ def _explain_cause(error: BaseException) -> HubError | None:
     if isinstance(error, httpx2.TimeoutException):
         return Unreachable(f"it does not answer in time{_through_proxy()}")
     if isinstance(error, httpx2.TransportError):
-        return Unreachable(f"there is no connection to it{_through_proxy()}, or it was cut")
-    if isinstance(error, ValueError) and "proxy URL" in str(error):
-        return Unreachable(f"the address of the proxy {_proxy()} does not begin with http://, https:// or socks5://")
+        return Unreachable(hub_proxy.fault() or f"there is no connection to it{_through_proxy()}, or it was cut")
+    if isinstance(error, (httpx2.InvalidURL, ValueError)) and (fault := hub_proxy.fault()):
+        return Unreachable(fault)  # its own text may have a part of the password
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
         home = Path(constants.HF_HOME)
         return HubError(f"the disk is full: free some space, or set HF_HOME to a folder elsewhere than {home}")
@@ -82,29 +84,16 @@ def _error_of_status(code: int) -> HubError:
         return HubError(f"no token with that right was found (it answers {code}): {LOG_IN}")
     if code == 407:
         return Unreachable(
-            f"the proxy {_proxy()} asks for a password: set HTTPS_PROXY to http://USER:PASSWORD@ and its host and port"
+            f"the proxy {hub_proxy.name() or 'on the way'} asks for a password: set HTTPS_PROXY to "
+            "http://USER:PASSWORD@ and its host and port"
         )
     if code == 412:
         return HubError("somebody else has changed it meanwhile: look at what is there, then push again")
     return HubError(f"it answers {code}")
 
 
-def _proxy() -> str | None:
-    """Host and port of the proxy between this computer and the Hub, without its password; None without one."""
-    import urllib.request  # here, for the same reason
-    from urllib.parse import urlsplit
-
-    from huggingface_hub import constants
-
-    hub, proxies = urlsplit(constants.ENDPOINT), urllib.request.getproxies()
-    address = proxies.get(hub.scheme) or proxies.get("all")
-    if not address or urllib.request.proxy_bypass(hub.hostname or ""):
-        return None
-    return address.rpartition("://")[2].rpartition("@")[2].partition("/")[0]
-
-
 def _through_proxy() -> str:
-    proxy = _proxy()
+    proxy = hub_proxy.name()
     return f" through the proxy {proxy}" if proxy else ""
 
 

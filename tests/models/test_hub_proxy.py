@@ -78,13 +78,44 @@ def test_a_proxy_that_refuses_is_one_sentence(hub, behind):
     assert hub.count(f"CONNECT {FAR}:443")
 
 
-def test_a_proxy_of_an_unknown_kind_is_one_sentence(behind):
-    """As GNOME and some clients of SOCKS proxies set it."""
-    behind(f"https://{FAR}", all_proxy=f"socks://me:{SECRET}@127.0.0.1:7890/")
+def test_a_proxy_of_an_unknown_kind_is_one_sentence(hub, behind):
+    """As GNOME and some clients of SOCKS proxies set it, also beside one that works."""
+    for other in ({}, {"https_proxy": hub.url}):
+        behind(f"https://{FAR}", all_proxy=f"socks://me:{SECRET}@127.0.0.1:7890/", **other)
+        with pytest.raises(Unreachable) as caught:
+            pull(MODEL)
+        assert "the proxy in ALL_PROXY does not begin with http://, https:// or socks5://" in str(caught.value)
+        assert SECRET not in str(caught.value) and proxy_of(hub) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"http://me:{SECRET}/more@127.0.0.1:9",  # what is before the / looks like a host and a port
+        f"http://me:{SECRET}#more@127.0.0.1:9",
+        f"me:{SECRET}?more@127.0.0.1:9",
+        "http://me:2024/top-secret@127.0.0.1:9",  # here it even has a number for a port
+        f"http://me:{SECRET}127.0.0.1:9",
+        f"http://me:{SECRET}",
+    ],
+)
+def test_a_password_that_breaks_the_address_of_the_proxy_is_not_told(behind, address):
+    behind(f"https://{FAR}", https_proxy=address)
     with pytest.raises(Unreachable) as caught:
         pull(MODEL)
-    assert "the proxy 127.0.0.1:7890 does not begin with http://, https:// or socks5://" in str(caught.value)
-    assert SECRET not in str(caught.value)
+    said = str(caught.value)
+    assert "HTTPS_PROXY is no address of a proxy: write http://USER:PASSWORD@HOST:PORT" in said
+    assert not any(part in said for part in ("top", "secret", "more", "2024"))
+
+
+@pytest.mark.parametrize(
+    "address", [f"http://me:{SECRET}:9@127.0.0.1:9", f"http://me:{SECRET}@x@127.0.0.1:9", f"me:{SECRET} 1@127.0.0.1:9"]
+)
+def test_of_an_unusual_password_nothing_is_told(behind, address):
+    behind(f"https://{FAR}", https_proxy=address)
+    with pytest.raises(Unreachable, match=r"through the proxy 127\.0\.0\.1:9, or") as caught:
+        pull(MODEL)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.fixture

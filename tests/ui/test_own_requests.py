@@ -57,6 +57,15 @@ def test_a_public_link_needs_the_proxy_but_not_for_this_server(proxies):
     assert os.environ["ALL_PROXY"] == "socks://127.0.0.1:7890" and os.environ["no_proxy"] == "lab.example"
 
 
+@pytest.mark.parametrize("address", ["http://me:pass/word@proxy.example:8080", "me:pass/word@proxy.example:8080"])
+def test_an_address_of_a_proxy_that_its_password_breaks_stops_no_public_link(proxies, address):
+    proxies(HTTPS_PROXY=address)
+    with pytest.raises(httpx.InvalidURL):
+        httpx.Client()
+    with without_proxy(public=True), httpx.Client() as client:
+        assert not through_proxy(client, HERE) and not through_proxy(client, ELSEWHERE)
+
+
 def test_the_proxies_of_the_system_count_as_well(proxies, monkeypatch):
     """As on Windows and macOS, where no variable names them."""
     proxies()

@@ -29,7 +29,7 @@ def without_proxy(public: bool = False, server_name: str | None = None) -> Itera
     if public:
         exempt = (given.get("no", ""), *OWN, server_name or "")
         changed = {"no_proxy": ",".join(filter(None, exempt))}
-        changed |= {f"{scheme}_proxy": given[scheme] for scheme in ("http", "https", "all") if _is_known(given, scheme)}
+        changed |= {f"{scheme}_proxy": given[scheme] for scheme in ("http", "https", "all") if _is_usable(given, scheme)}
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.lower() in VARIABLES}
     os.environ.update(changed)
     try:
@@ -40,6 +40,12 @@ def without_proxy(public: bool = False, server_name: str | None = None) -> Itera
         os.environ.update(before)
 
 
-def _is_known(proxies: dict[str, str], scheme: str) -> bool:
+def _is_usable(proxies: dict[str, str], scheme: str) -> bool:
+    import httpx  # late, as Gradio imports it
+
     address = proxies.get(scheme, "")
-    return bool(address) and ("://" not in address or address.lower().startswith(KNOWN_SCHEMES))
+    if not address or "://" in address and not address.lower().startswith(KNOWN_SCHEMES):
+        return False
+    with contextlib.suppress(httpx.InvalidURL):  # as by a password with / in it
+        return bool(httpx.Proxy(address if "://" in address else f"http://{address}"))
+    return False
