@@ -6,6 +6,7 @@ Who may read what is decided by the usual environment variables and files of eac
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import posixpath
@@ -20,7 +21,7 @@ from urllib.parse import unquote
 from emorec.errors import EmorecError, require
 from emorec.files import avoid_device_name
 from emorec.media.containers import SUFFIXES
-from emorec.running_time import RunningTime
+from emorec.running_time import in_time
 from emorec.settings import Limits
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ NOT_THERE = "There is nothing at {url}; check the name."
 UNREACHABLE = "{url} cannot be reached ({reason}); check the connection and try again."
 USER = "The address {url} contains a user name or a password; give it without, and set the credentials of the store."
 TOO_LARGE = "{url} is larger than {megabytes:g} MB, the limit here (EMOREC_MAX_MB)."
-LONGEST = 120.0  # seconds; a slow store may need them for a block, and a longer gap is a pause of this program
 TOO_SLOW = "{url} took longer than {minutes:g} minutes to arrive, the limit here (EMOREC_LINK_MINUTES)."
 NO_SPACE = "{url} does not fit into {folder}, which has {free:.0f} MB left; free some space there."
 CUT_SHORT = "{url} arrived incompletely ({received} of {size} bytes); try again."
@@ -153,7 +153,6 @@ def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
     limits = limits or Limits.from_environment()
     files, path = open_filesystem(url)
     target = Path(folder) / _file_name(path)
-    waited = RunningTime(LONGEST)
     try:
         size = files.info(path).get("size")
     except Exception as error:
@@ -166,14 +165,18 @@ def fetch(url: str, folder: str | Path, limits: Limits | None = None) -> Path:
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise EmorecError(NO_SPACE.format(url=url, folder=folder, free=max(0, free) / 1e6)) from full
     received = 0
-    with open(target, "wb") as file:
-        for block in _blocks(files, path, url):
-            received += len(block)
-            if received > limits.bytes:
-                raise EmorecError(TOO_LARGE.format(url=url, megabytes=limits.megabytes))
-            if waited.passed() > limits.time_minutes * 60:
-                raise EmorecError(TOO_SLOW.format(url=url, minutes=limits.time_minutes))
-            file.write(block)
+    try:
+        with (
+            open(target, "wb") as file,
+            contextlib.closing(in_time(_blocks(files, path, url), limits.time_minutes * 60)) as blocks,
+        ):
+            for block in blocks:
+                received += len(block)
+                if received > limits.bytes:
+                    raise EmorecError(TOO_LARGE.format(url=url, megabytes=limits.megabytes))
+                file.write(block)
+    except TimeoutError:
+        raise EmorecError(TOO_SLOW.format(url=url, minutes=limits.time_minutes)) from None
     if size is not None and received != size:
         raise EmorecError(CUT_SHORT.format(url=url, received=received, size=size))
     return target

@@ -14,7 +14,6 @@ import contextlib
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -24,6 +23,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from emorec.models.hub_errors import HubError, Unreachable, explain
+from emorec.running_time import LOOK, RunningTime
 
 REQUEST_SHARE = 1 / 3  # of the patience of a call; after that time a single request fails, and is tried again
 ATTEMPTS = 3
@@ -54,8 +54,8 @@ def call(
     """The result of ``work``, which calls the Hub's library and gets the number of the attempt, from 0.
 
     ``subject`` begins the sentence of an error ("The model org/name is not available from the Hub"). ``patience`` is
-    how long no data may come (s), ``timeout`` how long everything may take (s). It is tried again only if the Hub or
-    the network is at fault. Raises HubError.
+    how long no data may come (s), ``timeout`` how long everything may take (s), both as RunningTime counts them. It is
+    tried again only if the Hub or the network is at fault. Raises HubError.
     """
     running = _Call(work, attempts, patience * REQUEST_SHARE)
     with _settings():
@@ -71,13 +71,15 @@ class _Call:
         self._result: Any = None
         self._error: HubError | None = None
         self._done, self.given_up = threading.Event(), threading.Event()
-        self._last_sign = time.monotonic()
+        self._time = RunningTime()
+        self._last_sign = 0.0
 
     def wait(self, patience: float, timeout: float) -> Any:
-        deadline = time.monotonic() + timeout - GRACE
         threading.Thread(target=self._run, daemon=True).start()
-        while not self._done.wait(max(0.0, min(deadline, self._last_sign + patience) - time.monotonic())):
-            if time.monotonic() >= min(deadline, self._last_sign + patience):
+        left = min(patience, timeout - GRACE)
+        while not self._done.wait(min(max(0.0, left), LOOK)):
+            left = min(timeout - GRACE, self._last_sign + patience) - self._time.passed()
+            if left <= 0:
                 self.given_up.set()
                 self._done.wait(GRACE)
                 raise Unreachable("it was not done in time")
@@ -102,7 +104,7 @@ class _Call:
 
     def note_data(self) -> None:
         """Note that data came. Raises Unreachable if the caller has given up."""
-        self._last_sign = time.monotonic()
+        self._last_sign = self._time.passed()
         if self.given_up.is_set():
             raise Unreachable("it was given up")
 

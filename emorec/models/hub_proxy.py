@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 KINDS = ("http", "https", "all")  # the Hub's client reads the proxies of all of them when it is made
 MALFORMED = (
-    "{variable} is no address of a proxy: write http://USER:PASSWORD@HOST:PORT, and / and @ in a password as %2F and %40"
+    "{variable} is no address of a proxy: write http://USER:PASSWORD@HOST:PORT, with %2F for a / in the password and "
+    "%40 for an @"
 )
 UNKNOWN_SCHEME = "the address of the proxy in {variable} does not begin with http://, https:// or socks5://"
 
@@ -41,7 +42,9 @@ def _fault(address: str) -> str | None:
 
     place, *rest = re.split("[/?#]", _with_scheme(address).partition("://")[2], maxsplit=1)
     if "@" not in place and "@" in "".join(rest):
-        return MALFORMED  # a password with / ends the place early, and what is left of it may look like a host and a port
+        return (
+            MALFORMED  # a password with / ends the place early, and what is left of it may look like a host and a port
+        )
     try:
         httpx2.Proxy(_with_scheme(address))
     except httpx2.InvalidURL:

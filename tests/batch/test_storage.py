@@ -2,11 +2,12 @@
 
 import functools
 import itertools
+import threading
 
 import pytest
 
 import emorec
-from emorec import files
+from emorec import files, running_time
 from emorec.batch import storage
 from emorec.batch.inputs import list_sources
 from emorec.errors import EmorecError
@@ -79,9 +80,19 @@ def test_an_object_is_fetched_within_limits(bucket, tmp_path):
 
 def test_a_sleep_takes_nothing_from_the_time_of_an_object(bucket, tmp_path, monkeypatch):
     hours = itertools.count(step=3600.0)
-    monkeypatch.setattr(storage, "RunningTime", functools.partial(RunningTime, clock=lambda: next(hours)))
+    monkeypatch.setattr(running_time, "RunningTime", functools.partial(RunningTime, clock=lambda: next(hours)))
     found = storage.fetch("s3://media/notes.txt", tmp_path, Limits(time_minutes=30))
     assert found.read_bytes() == b"notes"
+
+
+def test_a_store_that_keeps_silent_within_an_object_is_given_up(bucket, tmp_path, monkeypatch):
+    never, s3_file = threading.Event(), type(bucket.open("media/notes.txt"))
+    monkeypatch.setattr(s3_file, "read", lambda *_: never.wait() and b"")
+    try:
+        with pytest.raises(EmorecError, match="took longer than 0.01 minutes to arrive"):
+            storage.fetch("s3://media/notes.txt", tmp_path, Limits(time_minutes=0.01))
+    finally:
+        never.set()
 
 
 @pytest.mark.parametrize("url", ["s3://media/none.m4a", "s3://nothing", "s3://nothing/a.m4a"])

@@ -1,15 +1,19 @@
 """models/hub.py, whole models: the real client against a Hub on the loopback interface."""
 
+import functools
 import hashlib
+import itertools
 import logging.handlers
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from emorec.models import hub_call
 from emorec.models.hub import HubError, Unreachable, pull
+from emorec.running_time import RunningTime
 from support.loopback_hub import LoopbackHub, ask_at, environment_of, go_offline
 from support.loopback_routes import TOKEN
 from support.paths import ROOT
@@ -143,6 +147,13 @@ def test_a_lasting_fault_is_tried_again_then_said(model, fault, expected):
     with pytest.raises(Unreachable, match=expected):
         get("v1", patience=SHORT if fault == "silent" else 60.0)
     assert len(model.requests) >= (2 if fault == "silent" else hub_call.ATTEMPTS)
+
+
+def test_a_pause_of_the_program_is_no_silence_of_the_hub(monkeypatch):
+    hours = itertools.count(step=3600.0)  # one passes between two looks at the system's clock
+    monkeypatch.setattr(hub_call, "RunningTime", functools.partial(RunningTime, clock=lambda: next(hours)))
+    work = threading.Event()
+    assert hub_call.call(lambda _: work.wait(1.2) or "given", "The model", patience=60.0, timeout=600.0) == "given"
 
 
 def test_a_model_that_trickles_is_given_up(model):

@@ -29,7 +29,9 @@ def without_proxy(public: bool = False, server_name: str | None = None) -> Itera
     if public:
         exempt = (given.get("no", ""), *OWN, server_name or "")
         changed = {"no_proxy": ",".join(filter(None, exempt))}
-        changed |= {f"{scheme}_proxy": given[scheme] for scheme in ("http", "https", "all") if _is_usable(given, scheme)}
+        changed |= {
+            f"{scheme}_proxy": given[scheme] for scheme in ("http", "https", "all") if _is_usable(given, scheme)
+        }
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.lower() in VARIABLES}
     os.environ.update(changed)
     try:

@@ -35,7 +35,10 @@ def call_later(seconds: float, function: Callable[..., object], *arguments: obje
 
 
 async def within(seconds: float, work: Awaitable[Result]) -> Result:
-    """The result of ``work``. Raises TimeoutError, and cancels it, if it takes more than so many seconds."""
+    """The result of ``work``.
+
+    If it takes more than so many seconds, it is cancelled, and TimeoutError is raised once it has ended.
+    """
     end, task = now() + seconds, asyncio.ensure_future(work)
     try:
         while not task.done():
@@ -44,7 +47,11 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
             await asyncio.wait({task}, timeout=min(left, LOOK))
         return task.result()
     finally:
-        task.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()  # looked at, or Python reports it as forgotten
 
 
 @functools.cache
