@@ -8,6 +8,7 @@ for a separate process.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterable
@@ -15,9 +16,19 @@ from typing import Any
 
 from emorec.download.addresses import is_public
 
-# What ``subprocess`` calls, the second with Python 3.13 and newer. Both have the program first, then its arguments.
-RUNS_PROGRAMS = {"subprocess.Popen", "os.posix_spawn"}
-STARTS_PROGRAMS = {"os.exec", "os.fork", "os.forkpty", "os.spawn", "os.system", "pty.spawn"}
+# What ``subprocess`` calls, the second with Python 3.13 and newer, the third on Windows. The program comes
+# first, and then its arguments.
+RUNS_PROGRAMS = {"subprocess.Popen", "os.posix_spawn", "_winapi.CreateProcess"}
+STARTS_PROGRAMS = {
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.spawn",
+    "os.startfile",
+    "os.startfile/2",
+    "os.system",
+    "pty.spawn",
+}
 CONNECTS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
 
@@ -77,6 +88,8 @@ class Guard:
             self._refuse(address[0])
 
     def _check_program(self, executable, arguments) -> None:
+        if executable is None and isinstance(arguments, str):
+            executable = _first_of_command_line(arguments)
         given = arguments if isinstance(arguments, list | tuple) else [arguments]
         command = [os.fsdecode(part) if isinstance(part, bytes) else str(part) for part in (executable, *given)]
         if command[0] not in self._programs or any("://" in part for part in command):
@@ -85,3 +98,10 @@ class Guard:
     def _refuse(self, address: str):
         self.refused.append(address)
         raise Refused(f"{address} is not a public address")
+
+
+def _first_of_command_line(line: str) -> str:
+    """The program in a command line of Windows, where ``subprocess`` gives no other name of it."""
+    if line.startswith('"'):
+        return line[1:].partition('"')[0]
+    return re.split("[ \t]", line, maxsplit=1)[0]

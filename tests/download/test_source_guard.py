@@ -183,9 +183,32 @@ def test_programs_are_held_to_a_list_and_never_get_a_link():
         ):
             with pytest.raises(Refused):
                 guard._audit(event, (command[0], command, {}))
-    for event in ("os.system", "os.exec", "os.fork"):
+    for event in ("os.system", "os.exec", "os.fork", "os.startfile"):
         with pytest.raises(Refused):
             guard._audit(event, ("/bin/echo",))
+
+
+def test_programs_are_known_by_the_command_lines_of_windows():
+    """There ``subprocess`` makes one text of a command, and names the program nowhere else."""
+    plain, spaced = r"C:\emorec\deno.exe", r"C:\Program Files\ffmpeg.exe"
+    guard = Guard(programs=(plain, spaced))
+    for event in ("subprocess.Popen", "_winapi.CreateProcess"):
+        for program in (plain, spaced):
+            guard._audit(event, (None, subprocess.list2cmdline([program]), None))
+            guard._audit(event, (None, subprocess.list2cmdline([program, "-i", r"file:C:\a b.mp4"]), None))
+        for command in (
+            [r"C:\Windows\cmd.exe", plain],
+            [plain + "x"],
+            [r"C:\Program", r"Files\ffmpeg.exe"],
+            [spaced, "https://127.0.0.1/"],
+            [],
+        ):
+            with pytest.raises(Refused):
+                guard._audit(event, (None, subprocess.list2cmdline(command), None))
+        with pytest.raises(Refused):
+            guard._audit(event, (r"C:\Windows\cmd.exe", plain, None))
+        with pytest.raises(Refused):
+            guard._audit(event, (None, None, None))
 
 
 def test_addresses_that_are_no_addresses_are_not_dialled():
