@@ -73,6 +73,27 @@ def test_the_browser_rests_while_nothing_happens(opened, page_server):
     opened.wait_for_function(RESTS, polling=500)
 
 
+# The components for which Gradio notes a status at the end of an event: one without a stream, then one with.
+NOTED = """async () => {
+  const files = performance.getEntriesByType("resource").map((entry) => entry.name);
+  const module = await import(files.find((name) => name.includes("/statustracker-")));
+  const Statuses = Object.values(module).find((part) => part?.prototype?.resolve_args);
+  return [[], ["waiting", "open"]].map((states) => {
+    const statuses = new Statuses();
+    statuses.register(7, [], [1, 2], "hidden");
+    for (const state of states) statuses.update({ fn_index: 7, status: "generating", stream_state: state });
+    statuses.update({ fn_index: 7, status: "complete", stream_state: "closed" });
+    return Object.entries(statuses.current).map(([id, noted]) => [id, noted.stream_state]);
+  });
+}"""
+
+
+def test_what_is_no_stream_is_not_told_that_it_is_closed(opened, page_server):
+    opened.goto(page_server)
+    opened.wait_for_selector("body[data-loaded]", state="attached")
+    assert opened.evaluate(NOTED) == [[], [["1", "closed"], ["2", "closed"]]]
+
+
 def test_another_site_can_neither_frame_nor_read_the_page(opened, page_server):
     address = page_server.replace("127.0.0.1", "localhost")
 
