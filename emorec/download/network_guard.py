@@ -16,9 +16,9 @@ from typing import Any
 
 from emorec.download.addresses import is_public
 
-# What ``subprocess`` calls, the second with Python 3.13 and newer, the third on Windows. The program comes
-# first, and then its arguments.
-RUNS_PROGRAMS = {"subprocess.Popen", "os.posix_spawn", "_winapi.CreateProcess"}
+# What ``subprocess`` calls, the second with Python 3.13 and newer. Both have the program first, then its arguments.
+# Windows has a further event, _winapi.CreateProcess, but what it says of the arguments is no text of theirs.
+RUNS_PROGRAMS = {"subprocess.Popen", "os.posix_spawn"}
 STARTS_PROGRAMS = {
     "os.exec",
     "os.fork",
