@@ -19,7 +19,11 @@ from emorec.errors import EmorecError
 PARTIAL_SUFFIX = ".partial"  # of a temporary file
 # Names that Windows reserves for devices: no file can have one of them, whatever its ending.
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\.|$)", re.IGNORECASE)
-IN_USE = (5, 32)  # Windows' numbers for "access is denied" and "used by another process"
+IN_USE = (
+    5,
+    32,
+    None,
+)  # Windows' numbers for "access is denied" and "used by another process"; those of open() have none
 OPEN_ELSEWHERE = "another program may have it open, or it is read-only"
 NO_TEMPORARY = "No temporary file can be written ({reason}); free some space, or name another folder in TMPDIR."
 WAITS = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds before a file in use is tried again
@@ -101,7 +105,7 @@ def when_free(action: Callable[[], Result]) -> Result:
         try:
             return action()
         except PermissionError as error:
-            if getattr(error, "winerror", None) not in IN_USE:
+            if getattr(error, "winerror", 0) not in IN_USE:
                 raise
             time.sleep(wait)
     return action()
@@ -160,7 +164,8 @@ def write_result(path: str | Path, content: bytes | Iterable[bytes]) -> None:
         else:
             write(os.path.realpath(path), content)
     except OSError as error:
-        in_use = getattr(error, "winerror", None) in IN_USE and os.path.isfile(path)
+        denied = isinstance(error, PermissionError) and getattr(error, "winerror", 0) in IN_USE
+        in_use = denied and os.path.isfile(path)
         reason = OPEN_ELSEWHERE if in_use else error.strerror or error
         raise EmorecError(f"{path} cannot be written ({reason}); choose another place.") from None
 

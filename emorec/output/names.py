@@ -92,7 +92,7 @@ def _recorded(record: Path) -> bytes:
     """The recorded owner of a name, empty if there is none. Raises OSError."""
     for wait in (PAUSE, 0.0):
         try:
-            if owner := record.read_bytes():
+            if owner := files.when_free(record.read_bytes):
                 return owner
         except (FileNotFoundError, NotADirectoryError):
             break
@@ -124,7 +124,7 @@ def _record(record: Path, owner: bytes) -> bytes:
 def _is_empty(record: Path) -> bool:
     """Whether a record exists without an owner in it. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
-        return record.stat().st_size == 0
+        return files.when_free(record.stat).st_size == 0
     return False
 
 
@@ -132,7 +132,7 @@ def _link(partial: Path, record: Path) -> None:
     """Give a file the second name ``record``, if no file has this name. Raises OSError."""
     with contextlib.suppress(FileExistsError):
         try:
-            os.link(partial, record)
+            files.when_free(lambda: os.link(partial, record))
         except FileExistsError:
             raise
         except OSError:  # the file system has no hard links

@@ -1,5 +1,6 @@
 """Files that another program has open, as Windows treats them, and names that it reserves."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -169,3 +170,31 @@ def test_a_name_is_taken_although_its_temporary_file_is_in_use(tmp_path, waits):
 def test_no_file_is_called_like_a_device(name):
     assert files.avoid_device_name(name) == f"_{name}"
     assert files.avoid_device_name(f"a{name}") == f"a{name}"
+
+
+def opening(winerror, code=errno.EACCES):
+    """An opening that fails twice and then succeeds; Windows' own number is None in errors of ``open``."""
+    calls = []
+
+    def action():
+        calls.append(1)
+        if len(calls) > 2:
+            return len(calls)
+        error = OSError(code, "Permission denied")
+        if winerror != "none":
+            error.winerror = winerror
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize("winerror", [5, 32, None])
+def test_a_file_that_is_in_use_for_a_moment_is_opened_after_it(winerror):
+    assert files.when_free(opening(winerror)) == 3
+
+
+@pytest.mark.parametrize(("winerror", "code"), [("none", errno.EACCES), (1314, errno.EACCES), (None, errno.ENOSPC)])
+def test_what_is_not_in_use_is_not_tried_again(winerror, code):
+    with pytest.raises(OSError) as caught:
+        files.when_free(opening(winerror, code))
+    assert caught.value.errno == code
