@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = cli_options.parse(arguments, commands)
     try:
         settings.check()
-        return options.run(options)
+        with streams.broken_pipe_is_told():
+            return options.run(options)
     except KeyboardInterrupt:
         extracts = options.run in (commands["analyze"], commands["batch"])
         print(f"emorec: {CONTINUES if extracts else STOPPED}", file=sys.stderr)

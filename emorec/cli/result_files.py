@@ -67,7 +67,7 @@ def write_and_print(
     which = f"{heading}: " if heading else ""
     for note in [*result.notes, *_notes_on_faces(written, options.blur)]:
         streams.print_note(f"{which}{note}")
-    with streams.tolerate_errors() if _writes_files(options) else contextlib.nullcontext():
+    with streams.tolerate_errors() if _writes_files(options) else streams.broken_pipe_is_told():
         if not options.json:
             printing.print_summary(result, written, heading)
         else:

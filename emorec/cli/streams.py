@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 PLAIN = "emorec-plain"  # the name of ``_plainer`` among Python's handlers of characters that an encoding lacks
+ON_WINDOWS = os.name == "nt"
 LOST = "emorec: standard output cannot be written ({reason}), so nothing more is printed there; the work goes on."
 
 
@@ -38,6 +40,17 @@ def print_to_stderr(line: str) -> None:
 
 
 @contextlib.contextmanager
+def broken_pipe_is_told() -> Iterator[None]:
+    """A context in which a pipe that nobody reads raises BrokenPipeError, also on Windows, where it is EINVAL."""
+    try:
+        yield
+    except OSError as error:
+        if ON_WINDOWS and error.errno == errno.EINVAL and error.filename is None:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from error
+        raise
+
+
+@contextlib.contextmanager
 def tolerate_errors(alone: bool = False) -> Iterator[None]:
     """A context for printing to standard output, in which a failure does not stop the program.
 
@@ -45,8 +58,9 @@ def tolerate_errors(alone: bool = False) -> Iterator[None]:
     says so; if what is printed stands ``alone``, in no file, OSError is raised too.
     """
     try:
-        yield
-        sys.stdout.flush()
+        with broken_pipe_is_told():
+            yield
+            sys.stdout.flush()
     except BrokenPipeError:
         discard(sys.stdout)
     except OSError as error:

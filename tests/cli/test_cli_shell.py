@@ -1,5 +1,6 @@
 """The command line in a shell: a recording through standard input, short names of options, the line of valence."""
 
+import errno
 import io
 import json
 import shutil
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from emorec import EmorecError, analyzer, cli
-from emorec.cli import options, sparkline, standard_input
+from emorec.cli import options, sparkline, standard_input, streams
 from emorec.emotions import EMOTIONS
 from support import factories, make_media
 from support.command import emorec
@@ -110,6 +111,21 @@ def test_nothing_is_analysed_for_json_that_nobody_reads(tones, monkeypatch):
     with unread("stdout"):
         assert cli.main(["analyze", *tones[1:], "--json"]) == 0
     assert analyzed == ["a.wav"]
+
+
+class Unread(io.StringIO):
+    """Standard output into a pipe of Windows that nobody reads."""
+
+    def flush(self):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+
+@pytest.mark.parametrize("given", [["analyze", "a.wav", "b.wav", "--json"], ["analyze", "a.wav"]])
+def test_a_pipe_of_windows_that_nobody_reads_is_no_error(tones, monkeypatch, capsys, given):
+    monkeypatch.setattr(streams, "ON_WINDOWS", True)
+    monkeypatch.setattr(sys, "stdout", Unread())
+    assert cli.main(given) == 0
+    assert "Invalid argument" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["analyze", "live"])
