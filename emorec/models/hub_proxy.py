@@ -25,6 +25,8 @@ def name() -> str | None:
     import httpx2  # here, for the same reason
 
     url = httpx2.URL(_with_scheme(address))
+    if url.raw_path != b"/" or url.fragment:
+        return None  # perhaps the rest of a password, without the @ after it
     return url.netloc.decode()
 
 

@@ -108,6 +108,12 @@ def test_a_password_that_breaks_the_address_of_the_proxy_is_not_told(behind, add
     assert not any(part in said for part in ("top", "secret", "more", "2024"))
 
 
+def test_a_part_of_a_password_that_looks_like_a_port_is_not_told(behind):
+    behind(f"https://{FAR}", https_proxy="http://127.0.0.1:9/ss-proxy.example:8080")
+    with pytest.raises(Unreachable, match="there is no connection to it, or it was cut"):
+        pull(MODEL)
+
+
 @pytest.mark.parametrize(
     "address", [f"http://me:{SECRET}:9@127.0.0.1:9", f"http://me:{SECRET}@x@127.0.0.1:9", f"me:{SECRET} 1@127.0.0.1:9"]
 )
