@@ -44,9 +44,8 @@ def _fault(address: str) -> str | None:
 
     place, *rest = re.split("[/?#]", _with_scheme(address).partition("://")[2], maxsplit=1)
     if "@" not in place and "@" in "".join(rest):
-        return (
-            MALFORMED  # a password with / ends the place early, and what is left of it may look like a host and a port
-        )
+        # A password with / ends the place early, and what is left of it may look like a host and a port.
+        return MALFORMED
     try:
         httpx2.Proxy(_with_scheme(address))
     except httpx2.InvalidURL:
