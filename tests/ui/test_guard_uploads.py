@@ -163,10 +163,34 @@ def test_all_uploads_together_have_a_quota(served, client):
     assert upload(client, b"small")
     assert wait_for(lambda: not served.guard.uploads.active)
     with begun(served, length=500_000), begun(served, length=500_000):
-        assert wait_for(lambda: served.guard.uploads.active == 2)
+        assert wait_for(lambda: len(files(served)) == 5)  # both are accepted, and something of each is on disk
         sent = client.post(f"{API}/upload", files={"files": ("a.mp4", b"z" * 900_000)})
         assert sent.status_code == 507  # what the others announced counts
     assert wait_for(lambda: not served.guard.uploads.active)
+
+
+def test_an_upload_that_does_not_fit_ends_none_that_was_accepted(served, client, monkeypatch):
+    used, asked, go_on = served.temp_dir.used, threading.Event(), threading.Event()
+
+    def used_slowly():
+        asked.set()
+        go_on.wait(20)
+        return used()
+
+    for number in range(2):
+        assert upload(client, bytes([number]) * 1_900_000)
+    with begun(served, length=500_000) as going, ThreadPoolExecutor() as pool:
+        assert wait_for(lambda: files(served)[2:])  # accepted: something of it is on disk
+        monkeypatch.setattr(served.temp_dir, "used", used_slowly)
+        too_much = pool.submit(client.post, f"{API}/upload", files={"files": ("a.mp4", b"z" * 900_000)})
+        assert asked.wait(20)
+        end = f"\r\n--{BOUNDARY}--\r\n".encode()
+        going.sendall(b"x" * (500_000 - 100_000 - len(head_of("files")) - len(end)) + end)
+        try:
+            assert going.recv(4000).startswith(b"HTTP/1.1 200")
+        finally:
+            go_on.set()
+        assert too_much.result(timeout=20).status_code == 507
 
 
 def test_nothing_is_uploaded_into_a_folder_that_another_account_has_put_in_place(served, client):

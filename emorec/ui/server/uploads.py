@@ -32,7 +32,7 @@ class Uploads:
 
     def __init__(self, temp_dir: ServerTempDir, *, max_bytes: int, quota: int):
         self._temp_dir, self._max_bytes, self._quota = temp_dir, max_bytes, quota
-        self._active: dict[Upload, int] = {}  # bytes that each upload has, or has announced
+        self._active: dict[Upload, int] = {}  # bytes that each accepted upload has, or has announced
         self._sweeping = asyncio.Lock()
 
     @property
@@ -50,12 +50,12 @@ class Uploads:
             raise self.too_large()
         upload = Upload(self)
         async with self._sweeping:  # files that are removed while no upload is in progress could be those of this one
-            self._active[upload] = length or 0
+            self._active[upload] = 0  # until it is accepted: an upload that does not fit takes no room from the others
         try:
             if not self._temp_dir.is_own():
                 raise Refused(507, TAKEN)
             upload.stored = await anyio.to_thread.run_sync(self._temp_dir.used)
-            self.check(upload)
+            self._reserve(upload, length or 0)
             yield upload
         finally:
             del self._active[upload]
@@ -63,12 +63,17 @@ class Uploads:
                 await self.sweep()
 
     def check(self, upload: "Upload") -> None:
-        """Raise Refused if an upload is too large, or if all uploads together are."""
-        self._active[upload] = max(self._active[upload], upload.received)
+        """Raise Refused if an upload is too large, or if what it has beyond its announced size exceeds the quota."""
         if upload.received > self._max_bytes + OVERHEAD:
             raise self.too_large()
-        if upload.stored + sum(self._active.values()) > self._quota:
+        if upload.received > self._active[upload]:
+            self._reserve(upload, upload.received)
+
+    def _reserve(self, upload: "Upload", size: int) -> None:
+        """Count ``size`` bytes for an upload; raises Refused, and counts nothing more, if the quota has no room."""
+        if upload.stored + sum(self._active.values()) - self._active[upload] + size > self._quota:
             raise Refused(507, FULL)
+        self._active[upload] = size
 
     def too_large(self) -> Refused:
         """The refusal of a file above the limit."""
