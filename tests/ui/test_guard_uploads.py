@@ -18,6 +18,7 @@ import pytest
 from emorec.errors import EmorecError
 from emorec.ui import settings
 from emorec.ui.server import running_clock, temp_dir, uploads
+from support.paths import find_files
 from support.small_page import API, serving, upload, wait_for
 
 BOUNDARY = "frontier"
@@ -33,14 +34,14 @@ def served(tmp_path_factory):
 @pytest.fixture
 def client(served):
     for path in served.temp_dir.path.glob("?" * 64 + "/*"):
-        path.unlink()
+        path.unlink(missing_ok=True)
     with httpx.Client(base_url=served.address, timeout=60) as visitor:
         yield visitor
 
 
 def files(served):
     """Every file in the server's folder but its lock."""
-    return [path for path in served.temp_dir.path.rglob("*") if path.is_file() and path.name != temp_dir.LOCK]
+    return [path for path in find_files(served.temp_dir.path, "*") if path.name != temp_dir.LOCK]
 
 
 def head_of(field):

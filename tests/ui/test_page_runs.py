@@ -14,7 +14,7 @@ from emorec.ui.jobs.analyzers import NO_TOKEN
 from emorec.ui.server import temp_dir
 from support import make_media
 from support.pages import PATIENCE, analyze, dismiss, download, finished, table, toast, upload, visiting
-from support.paths import CLIP_SECONDS
+from support.paths import CLIP_SECONDS, find_files
 
 # Uploads of the page begin a second later.
 SLOW = """() => {
@@ -172,7 +172,7 @@ def test_the_files_of_a_visitor_are_removed_when_the_page_is_closed(chromium, pa
     with visiting(chromium, page_server) as visitor:
         analyze(visitor, mine)
         download(visitor, "csv")
-        assert len(list((page_folder / "uploads").rglob("mine-alone.*"))) == 2
+        assert len(find_files(page_folder / "uploads", "mine-alone.*")) == 2
     wait_until_gone(page_folder, "mine-alone.*")
 
 
@@ -185,7 +185,7 @@ def test_the_example_stays_for_the_next_visitor(chromium, page_server, page_fold
             finished(visitor)
             download(visitor, "csv")
         wait_until_gone(page_folder, "example.csv")
-    assert list((page_folder / "uploads").rglob("example.mp4"))
+    assert find_files(page_folder / "uploads", "example.mp4")
 
 
 def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, page_folder, tmp_path):
@@ -193,7 +193,7 @@ def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, p
     mine = make_media.record(tmp_path / "to-be-deleted.wav", audio=sound)
     analyze(page, mine)
     download(page, "csv")
-    assert list((page_folder / "uploads").rglob("to-be-deleted.*"))
+    assert find_files(page_folder / "uploads", "to-be-deleted.*")
     opened = (page_folder / "opened").stat().st_size
     other = page.context.new_page()
     other.goto(page.url)
@@ -209,7 +209,7 @@ def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, p
     other.wait_for_selector("body[data-loaded]:not(:has(#recents button.name))")
     assert not other.evaluate("window.shown")  # it was loaded again
     other.close()
-    assert not list((page_folder / "uploads").rglob("to-be-deleted.*"))
+    assert not find_files(page_folder / "uploads", "to-be-deleted.*")
     page.wait_for_selector("#player .empty >> text=Your recording appears here")
     page.wait_for_selector("#summary [data-duration]", state="detached")
     assert page.locator("#results").is_hidden() and page.locator("#erase").is_visible()
@@ -225,7 +225,7 @@ def test_deletion_removes_files_and_stored_features_and_empties_the_page(page, p
 def wait_until_gone(page_folder, name):
     """Wait until a file of a visitor is removed."""
     deadline = time.monotonic() + PATIENCE / 1000
-    while list((page_folder / "uploads").rglob(name)):
+    while find_files(page_folder / "uploads", name):
         assert time.monotonic() < deadline, f"{name} is still there"
         time.sleep(0.2)
 

@@ -6,6 +6,7 @@ import pytest
 
 from support import make_media
 from support.pages import PATIENCE, analyze, browsing, finished, table, toast, upload, visiting
+from support.paths import find_files
 
 LONG = 1200  # seconds of a recording that takes two minutes, if it is called slow: more than a reload
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 380, "height": 800}}
@@ -69,7 +70,7 @@ def test_deleting_really_deletes_and_works_by_keyboard(chromium, page_server, pa
         listed(page, 2)
         page.wait_for_selector("#player .empty >> text=Your recording appears here")
         page.wait_for_selector("#summary [data-duration]", state="detached")
-        assert not list(cache.rglob(names[0])) and list(cache.rglob(names[1]))
+        assert not find_files(cache, names[0]) and find_files(cache, names[1])
         page.wait_for_function("document.activeElement.closest('#recents')")
         assert page.locator("#recordings [data-item]").count() == 2
         assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
@@ -81,7 +82,7 @@ def test_deleting_really_deletes_and_works_by_keyboard(chromium, page_server, pa
         assert page.locator("#recents [data-recent]").count() == 2
         page.keyboard.press("Enter")
         listed(page, 0)
-        assert not any(list(cache.rglob(name)) for name in names)
+        assert not any(find_files(cache, name) for name in names)
         reload(page)
         page.wait_for_timeout(1500)
         assert not page.locator("#recents [data-recent]").count()
@@ -191,7 +192,7 @@ def test_who_does_not_come_back_has_no_job_and_no_recording_left(chromium, page_
         page.click("#analyze")
         page.wait_for_selector("#status [role=progressbar]:not([aria-valuenow='0'])")
     deadline = time.monotonic() + PATIENCE / 1000
-    while list((page_folder / "uploads").rglob("slow-left.*")):
+    while find_files(page_folder / "uploads", "slow-left.*"):
         assert time.monotonic() < deadline, "the recording is still there"
         time.sleep(0.2)
     with visiting(chromium, page_server) as other:  # the queue is free
